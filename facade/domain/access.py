@@ -1,0 +1,88 @@
+"""The vocabulary of the access policy: act, purpose, opposition, decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """Purpose of use, JDV_J38-ModeAcces-CISIS."""
+
+    NORMAL = "normal"
+    BREAK_GLASS = "bris_de_glace"
+    REGULATION = "centre_15"
+
+    @property
+    def is_emergency(self) -> bool:
+        """Both emergency purposes of art. L. 1111-17 I."""
+        return self is not Purpose.NORMAL
+
+
+class Act(StrEnum):
+    """What a caller asks for. ``SEARCH`` and ``READ`` are judged once for the record and again for each document."""
+
+    CHECK = "check"  # TD0.2: does the record exist, may I read it
+    SEARCH = "search"  # TD3.1
+    READ = "read"  # TD3.1 on one document
+    RETRIEVE = "retrieve"  # TD3.2
+    PUBLISH = "publish"  # TD2.1
+    REPLACE = "replace"  # TD2.1 with RPLC
+    MASK = "mask"  # TD3.3a, add MASQUE_PS
+    UNMASK = "unmask"  # TD3.3a, remove MASQUE_PS
+    HIDE_FROM_PATIENT = "hide-from-patient"  # TD3.3b, add INVISIBLE_PATIENT
+    SHOW_TO_PATIENT = "show-to-patient"  # TD3.3b, remove INVISIBLE_PATIENT
+    HIDE_FROM_REPRESENTATIVES = "hide-from-representatives"  # TD3.3b, add INVISIBLE_REPRESENTANTS_LEGAUX
+    SHOW_TO_REPRESENTATIVES = "show-to-representatives"  # TD3.3b, remove it
+    ARCHIVE = "archive"  # TD3.3d
+    UNARCHIVE = "unarchive"  # TD3.3d
+    WITHDRAW = "withdraw"  # TD3.3c
+    AUTHORISE = "authorise"  # TD0.3
+    LIST_AUTHORISATIONS = "list-authorisations"  # TD1.6
+    RECORD_CONSENT = "record-consent"  # a local opposition or information
+    READ_CONSENT = "read-consent"
+    READ_TRACES = "read-traces"
+
+
+class Effect(StrEnum):
+    """The two answers of the policy."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answer of the policy. ``rule`` is a stable name, ``basis`` the article or requirement it applies."""
+
+    effect: Effect
+    rule: str
+    basis: str
+    text_fr: str = ""
+    text_en: str = ""
+
+    @property
+    def permits(self) -> bool:
+        """Whether the act may be done."""
+        return self.effect is Effect.PERMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Oppositions:
+    """The oppositions recorded here that touch this caller's structure or person (EXI 02). No reason is ever kept."""
+
+    feeding: bool = False
+    consultation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision depends on besides the caller and the record. ``secret`` is a connexion secrète."""
+
+    purpose: Purpose
+    now: datetime
+    reason: str = ""
+    secret: bool = False
+    on_behalf_of_holder: bool = False
+    oppositions: Oppositions = Oppositions()
