@@ -41,7 +41,7 @@ def parse(data: bytes | memoryview, *, max_bytes: int = DEFAULT_MAX_BYTES, huge_
         root = etree.fromstring(raw, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise MalformedXml("not well-formed XML") from error
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise UnsafeXml("a DOCTYPE is not allowed")
     return root
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from facade.domain.access import Purpose
@@ -116,6 +117,9 @@ class DmpGateway(Protocol):
         self, session: DmpSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
     ) -> None:
         """TD3.3c/d: availabilityStatus of ``current.entry_uuid`` from its present value to ``new_status``."""
+
+    def certificate_expiry(self) -> dict[str, datetime]:
+        """When each of our certificates ends, by its role."""
 
     def probe(self) -> str | None:
         """Whether the DMP's endpoint can be reached (TLS included): None when it can, else why not, in words."""

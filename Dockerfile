@@ -1,0 +1,24 @@
+# Two stages: wheels are built with the toolchain, the image that runs has none.
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /build
+COPY requirements.lock pyproject.toml README.md ./
+COPY facade ./facade
+COPY mappings ./mappings
+RUN python -m venv /opt/dmp-facade \
+    && /opt/dmp-facade/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
+    && /opt/dmp-facade/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.11-slim-bookworm
+RUN useradd --system --uid 10001 --home-dir /var/lib/dmp-facade --create-home dmp-facade
+COPY --from=build /opt/dmp-facade /opt/dmp-facade
+ENV PATH=/opt/dmp-facade/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
+    DMP_FACADE_HOST=0.0.0.0 \
+    DMP_FACADE_DATABASE_URL=sqlite:////var/lib/dmp-facade/dmp-facade.db
+USER 10001
+WORKDIR /var/lib/dmp-facade
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=3s --start-period=10s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+CMD ["dmp-facade", "serve"]

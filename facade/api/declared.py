@@ -1,0 +1,67 @@
+"""What each route declares: its FHIR interaction, search parameters and profiles.
+
+One declaration beside the code of each route feeds the CapabilityStatement, the OpenAPI document and the test that
+enumerates the routes: what is served and what is said to be served cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask
+
+View = TypeVar("View", bound=Callable[..., Any])
+_MARK = "_fhir_declarations"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One search parameter: its FHIR type and what it means, in English."""
+
+    name: str
+    type: str
+    text: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``)."""
+
+    interaction: str
+    resource: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    profiles: tuple[str, ...] = ()
+    conditional_update: bool = False
+    body: str = ""
+
+
+def declares(declaration: Declaration) -> Callable[[View], View]:
+    """Mark a view with what it serves."""
+
+    def mark(view: View) -> View:
+        view.__dict__.setdefault(_MARK, []).append(declaration)
+        return view
+
+    return mark
+
+
+def declarations_of(view: Callable[..., Any]) -> tuple[Declaration, ...]:
+    """The declarations a view was marked with."""
+    return tuple(getattr(view, _MARK, ()))
+
+
+def declared(app: Flask) -> tuple[Declaration, ...]:
+    """Every declaration of the routes of an application, in the order of its URL map."""
+    return tuple(_walk(app))
+
+
+def _walk(app: Flask) -> Iterator[Declaration]:
+    seen = set()
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in seen:
+            continue
+        seen.add(rule.endpoint)
+        yield from declarations_of(app.view_functions[rule.endpoint])

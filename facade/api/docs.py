@@ -1,0 +1,48 @@
+"""GET /docs: the OpenAPI document in Swagger UI, whose files are served from here (nothing is fetched from outside)."""
+
+from __future__ import annotations
+
+from flask import Response, current_app, send_from_directory
+from flask_smorest import Blueprint
+from swagger_ui_bundle import swagger_ui_path
+
+from facade.api.openapi import document as openapi_document
+
+blueprint = Blueprint("docs", __name__, description="This documentation")
+_PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>dmp-facade</title><link rel="stylesheet" href="docs/assets/swagger-ui.css"></head>
+<body><div id="ui"></div>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body></html>
+"""
+_ONLY_FROM_HERE = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+_START = 'window.ui = SwaggerUIBundle({ url: "openapi.json", dom_id: "#ui" });\n'
+
+
+@blueprint.route("/docs")
+@blueprint.doc(responses={"200": {"description": "Swagger UI"}})
+def page() -> Response:
+    """The page."""
+    response = Response(_PAGE, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = (
+        _ONLY_FROM_HERE
+    )
+    return response
+
+
+@blueprint.route("/docs/<path:name>")
+@blueprint.doc(responses={"200": {"description": "A file of Swagger UI"}})
+def asset(name: str) -> Response:
+    """A file of the page."""
+    if name == "start.js":
+        return Response(_START, content_type="text/javascript; charset=utf-8")
+    return send_from_directory(swagger_ui_path, name.removeprefix("assets/"))
+
+
+@blueprint.route("/openapi.json")
+@blueprint.doc(responses={"200": {"description": "The OpenAPI document"}})
+def document() -> Response:
+    """The OpenAPI document."""
+    return Response(openapi_document(current_app), content_type="application/json")

@@ -1,0 +1,257 @@
+"""DocumentReference: ITI-105 (create), ITI-67 (search, GET and POST), read, PATCH, conditional PATCH, DELETE."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from facade.api.bundles import page_links, searchset
+from facade.api.declared import Declaration, Parameter
+from facade.api.exchange import (
+    JSON,
+    XML,
+    actor,
+    body_bytes,
+    body_resource,
+    error_table,
+    fhir,
+    language,
+    parse_json,
+    preference,
+    services,
+    strict,
+)
+from facade.api.interactions import interaction
+from facade.api.outcomes import outcome
+from facade.domain.errors import InvalidInput, Problem
+from facade.transactions import publish as publishing
+from facade.transactions.find_documents import Found, Page, find_documents
+from facade.transactions.read_document import read_document
+from facade.transactions.update_document import Updated, update_by_id, update_by_identifier
+from facade.translation import attachment, validation
+from facade.translation.identifiers import read_document_identifier
+from facade.translation.search_in import SearchRequest, search_query
+from facade.translation.subject_in import read_patient_token
+
+blueprint = Blueprint("DocumentReference", __name__, description="Documents of a record")
+_PROFILES = (
+    "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-document-reference",
+    "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-simplified-publish",
+)
+_SEARCH = (
+    Parameter("patient.identifier", "token", "INS of the patient: system|value. This or patient is required"),
+    Parameter("patient", "reference", "Patient/{id} as this server gave it"),
+    Parameter("status", "token", "current (default), superseded"),
+    Parameter("type", "token", "typeCode, JDV_J66"),
+    Parameter("category", "token", "classCode, JDV_J57"),
+    Parameter("date", "date", "creationTime"),
+    Parameter("creation", "date", "creationTime (MHD)"),
+    Parameter("period", "date", "service start and stop"),
+    Parameter("identifier", "token", "uniqueId, entryUUID or logicalId"),
+    Parameter("facility", "token", "healthcareFacilityTypeCode, JDV_J61"),
+    Parameter("setting", "token", "practiceSettingCode, JDV_J62"),
+    Parameter("format", "token", "formatCode, JDV_J60"),
+    Parameter("event", "token", "eventCodeList"),
+    Parameter("security-label", "token", "confidentialityCode, JDV_J58"),
+    Parameter("isArchived", "token", "true or false (PDSm)"),
+)
+_CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}")
+_PATCH_TYPES = "application/fhir+json application/json-patch+json"
+_PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=_PATCH_TYPES)
+_VERSION = re.compile(r'^(?:W/)?"(\d+)"$')
+_DEFAULT_COUNT = 50
+
+
+@interaction(blueprint, "POST", "/DocumentReference", _CREATE, 201)
+def create() -> Response:
+    """Publish one document (ITI-105): TD2.1."""
+    resource = body_resource("DocumentReference")
+    fingerprint = fingerprint_of(resource)
+    texts = attachment.take_out(resource)
+    validation.validate_resource(resource, "DocumentReference")
+    key = request.headers.get("Idempotency-Key", "")[:200]
+    order = publishing.Order(((resource, texts.get(0)),), {}, None, key, fingerprint)
+    published = publishing.publish(services(), actor(), order)
+    stored = published.resources[0]
+    headers = {
+        "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
+        "ETag": f'W/"{published.entries[0].version}"',
+    }
+    return _created(stored, published, headers)
+
+
+@interaction(blueprint, "GET", "/DocumentReference", Declaration("search-type", "DocumentReference", _SEARCH), 200)
+def search() -> Response:
+    """Search the documents of one record (ITI-67): TD0.2 and TD3.1."""
+    return _search(list(request.args.items(multi=True)))
+
+
+@interaction(blueprint, "POST", "/DocumentReference/_search", Declaration("search-type", "DocumentReference"), 200)
+def search_by_post() -> Response:
+    """Search with the parameters in a form body."""
+    form = body_bytes(services().settings.max_body_bytes)
+    return _search([*request.args.items(multi=True), *form_parameters(form)])
+
+
+@interaction(blueprint, "GET", "/DocumentReference/<id>", Declaration("read", "DocumentReference"), 200)
+def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """Read one document's metadata."""
+    found = read_document(services(), actor(), id)
+    return fhir(found.resource, headers={"ETag": f'W/"{found.version}"'})
+
+
+@interaction(blueprint, "PATCH", "/DocumentReference/<id>", _PATCH, 200)
+def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """Change securityLabel or availability: TD3.3."""
+    return _updated(update_by_id(services(), actor(), id, _patch_body(), _expected_version()))
+
+
+@interaction(blueprint, "PATCH", "/DocumentReference", _PATCH, 200)
+def patch_by_identifier() -> Response:
+    """Conditional PATCH on the business identifier (PDSm flux 3)."""
+    system, separator, value = request.args.get("identifier", "").partition("|")
+    if not separator:
+        raise InvalidInput.of("patch.condition-missing", "identifier")
+    target = read_document_identifier(system, value, "identifier")
+    patient = None
+    if given := request.args.get("patient.identifier", ""):
+        patient_system, _, patient_value = given.partition("|")
+        patient = read_patient_token(patient_system, patient_value, services().subjects, "patient.identifier")
+    if not target.unique_id:
+        raise InvalidInput.of("patch.condition-missing", "identifier")
+    body, version = _patch_body(), _expected_version()
+    return _updated(update_by_identifier(services(), actor(), patient, target.unique_id, body, version))
+
+
+@interaction(blueprint, "DELETE", "/DocumentReference/<id>", Declaration("delete", "DocumentReference"), 200)
+def delete(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """Withdraw a document for good (TD3.3c), as the isDeleted patch does."""
+    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, _expected_version()))
+
+
+WITHDRAWAL = [
+    {"op": "replace", "path": "/status", "value": "superseded"},
+    {
+        "op": "add",
+        "path": "/extension/-",
+        "value": {
+            "url": "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-deleted",
+            "valueBoolean": True,
+        },
+    },
+]
+
+
+def form_parameters(form: bytes) -> list[tuple[str, str]]:
+    """The parameters of a form body, in order. Raises InvalidInput for another media type."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise InvalidInput.of("body.media-type", "Content-Type", value=request.mimetype[:60] or "-")
+    return parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def _search(params: list[tuple[str, str]]) -> Response:
+    parts = services()
+    offset = _offset(params)
+    asked = [(name, value) for name, value in params if name not in ("_offset", "_format", "_pretty")]
+    wanted = search_query(asked, tables=parts.codes, rules=parts.subjects, strict=strict())
+    count = min(_DEFAULT_COUNT if wanted.count is None else wanted.count, parts.settings.max_page)
+    found = find_documents(parts, actor(), wanted, Page(offset, count))
+    return fhir(_bundle(params, wanted, found, offset, count))
+
+
+def _bundle(
+    params: list[tuple[str, str]], wanted: SearchRequest, found: Found, offset: int, count: int
+) -> dict[str, Any]:
+    parts, table = services(), error_table()
+    base = parts.settings.fhir_base
+    issues = [table.dmp_warning(warning, language()) for warning in found.warnings]
+    issues += [
+        table.issue(Problem("search.parameter-ignored", (name,), {"name": name[:40]}, "information"), language())
+        for name in wanted.ignored
+    ]
+    resources = [_only(resource, wanted.elements) for resource in found.resources]
+    patient_id = parts.ids.seal_patient(found.patient)
+    url = f"{base}/DocumentReference"
+    links = page_links(url, params, patient_id, offset=offset, count=count, total=found.total)
+    if wanted.summary == "count":
+        links = links[:1]
+    return searchset(base, resources, total=found.total, links=links, issues=issues)
+
+
+def _only(resource: dict[str, Any], elements: tuple[str, ...]) -> dict[str, Any]:
+    """The elements asked for by _elements, besides the mandatory ones, marked as incomplete."""
+    if not elements:
+        return resource
+    kept = {"resourceType", "id", "meta", "status", "content", *elements}
+    short = {name: value for name, value in resource.items() if name in kept}
+    tag = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
+    return short | {"meta": resource.get("meta", {}) | {"tag": [tag]}}
+
+
+def _offset(params: list[tuple[str, str]]) -> int:
+    value = next((value for name, value in params if name == "_offset"), "0")
+    if not value.isdigit():
+        raise InvalidInput.of("search.value", "_offset", name="_offset", value=value[:20])
+    return int(value)
+
+
+def _patch_body() -> Any:
+    media_type = request.mimetype
+    data = body_bytes(services().settings.max_body_bytes)
+    if media_type not in ("application/json-patch+json", *_PATCH_TYPES.split(), "application/json"):
+        raise InvalidInput.of("patch.media-type", "Content-Type", value=media_type[:60] or "-")
+    return parse_json(data)
+
+
+def _expected_version() -> int | None:
+    given = request.headers.get("If-Match", "").strip()
+    if not given or given == "*":
+        return None
+    found = _VERSION.match(given)
+    if found is None:
+        raise InvalidInput.of("version.malformed", "If-Match")
+    return int(found.group(1))
+
+
+def _updated(updated: Updated) -> Response:
+    headers = {"ETag": f'W/"{updated.version}"'}
+    if updated.resource is None:
+        problem = Problem("update.no-longer-visible", severity="information")
+        return fhir(outcome([error_table().issue(problem, language())]), headers=headers)
+    if preference() == "minimal":
+        return Response(status=200, headers=headers)
+    return fhir(updated.resource, headers=headers)
+
+
+def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
+    if preference() == "minimal":
+        return Response(status=201, headers=headers)
+    if preference() == "OperationOutcome":
+        return fhir(outcome(publication_issues(published)), 201, headers)
+    return fhir(stored, 201, headers)
+
+
+def publication_issues(published: publishing.Published) -> list[dict[str, Any]]:
+    """What was filled and what was ignored, as issues."""
+    table = error_table()
+    problems = [
+        Problem("publication.filled", (element,), {"what": what}, "information") for element, what in published.filled
+    ]
+    problems += [
+        Problem("relation.not-supported", ("DocumentReference.relatesTo",), {"code": code}, "warning")
+        for code in published.unsupported_relations
+    ]
+    if not problems:
+        problems.append(Problem("publication.complete", severity="information"))
+    return [table.issue(problem, language()) for problem in problems]
+
+
+def fingerprint_of(resource: dict[str, Any]) -> str:
+    """What an Idempotency-Key is bound to: the request as sent, whatever the order of its members."""
+    return hashlib.sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,37 @@
+"""From an exception to an answer: always an OperationOutcome, never a stack trace, a path or a backend's text."""
+
+from __future__ import annotations
+
+import traceback
+
+from flask import Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+
+from facade.api.exchange import error_table, fhir, language
+from facade.domain.errors import FacadeError, InvalidInput
+from facade.observability.logs import log_unexpected
+
+
+def answer_error(error: FacadeError) -> Response:
+    """An error raised on purpose, with the status and texts of its table row."""
+    table = error_table()
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    return fhir(table.outcome(error, language()), table.status(error), headers)
+
+
+def answer_http(error: HTTPException) -> Response:
+    """What Flask itself refuses: unknown route, wrong method, malformed HTTP."""
+    if isinstance(error, NotFound):
+        return answer_error(InvalidInput.of("route.not-found"))
+    if isinstance(error, MethodNotAllowed):
+        response = answer_error(InvalidInput.of("route.method", method=request.method))
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        return response
+    return answer_error(InvalidInput.of("http.bad-request"))
+
+
+def answer_unexpected(error: Exception) -> Response:
+    """A defect: a fixed text for the client, class and place for the log."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    log_unexpected(type(error).__name__, f"{frame.name}:{frame.lineno}", g.get("correlation_id", ""))
+    return answer_error(FacadeError.of("server.unexpected"))

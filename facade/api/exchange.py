@@ -1,0 +1,198 @@
+"""One HTTP exchange in FHIR's terms: what the client sent, what it accepts, and how the answer is written.
+
+FHIR R4 http.html (content types, _format, _pretty, Prefer); headers of the facade's own as in docs/integrate.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Response, current_app, g, request
+
+from facade.api.outcomes import ErrorTable
+from facade.domain.access import Purpose
+from facade.domain.errors import InvalidInput
+from facade.transactions.actor import Actor
+from facade.transactions.services import Services
+from facade.translation import fhir_xml
+
+JSON = "application/fhir+json"
+XML = "application/fhir+xml"
+_JSON_TYPES = {JSON, "application/json", "text/json", "application/json+fhir", "json"}
+_XML_TYPES = {XML, "application/xml", "text/xml", "application/xml+fhir", "xml"}
+_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_CHUNK = 256 * 1024
+# A client that is still sending when it is refused must be able to finish, or it sees a broken connection, not a 413.
+_DRAIN_FACTOR = 4
+
+
+def services() -> Services:
+    """The wired parts of this application."""
+    found: Services = current_app.extensions["dmp_facade"]
+    return found
+
+
+def error_table() -> ErrorTable:
+    """The meaning of every error code."""
+    found: ErrorTable = current_app.extensions["dmp_facade_errors"]
+    return found
+
+
+def language() -> str:
+    """``fr`` or ``en``, from Accept-Language; French by default."""
+    return request.accept_languages.best_match(["fr", "en"], "fr") or "fr"
+
+
+def actor() -> Actor:
+    """Who is calling, why, and under which correlation id. Raises InvalidInput for an unknown purpose."""
+    text = request.headers.get("Purpose-Of-Use", Purpose.NORMAL.value)
+    try:
+        purpose = Purpose(text)
+    except ValueError as error:
+        raise InvalidInput.of("purpose.unknown", "Purpose-Of-Use", value=text[:40]) from error
+    return Actor(
+        caller=g.caller,
+        purpose=purpose,
+        reason=_utf8_header("Purpose-Of-Use-Reason")[:500].strip(),
+        secret=_flag("Connexion-Secrete"),
+        on_behalf_of_holder=_flag("Masking-On-Behalf-Of-Holder"),
+        correlation_id=g.correlation_id,
+        traceparent=g.traceparent,
+    )
+
+
+def traceparent() -> str:
+    """The W3C traceparent of the request when it is well formed, else empty."""
+    value = request.headers.get("traceparent", "")
+    return value if _TRACEPARENT.match(value) else ""
+
+
+def preference() -> str:
+    """``minimal``, ``representation`` or ``OperationOutcome`` of the Prefer header; representation by default."""
+    found = re.search(r"return\s*=\s*(minimal|representation|OperationOutcome)", request.headers.get("Prefer", ""))
+    return found.group(1) if found else "representation"
+
+
+def strict() -> bool:
+    """Whether the client wants unknown parameters refused (``Prefer: handling=strict``)."""
+    return "handling=strict" in request.headers.get("Prefer", "").replace(" ", "")
+
+
+def body_bytes(limit: int) -> bytes:
+    """The request body. Raises InvalidInput ``body.too-large`` before more than ``limit`` bytes are kept."""
+    declared = request.content_length
+    if declared is not None and declared > limit:
+        _drain(min(declared, limit * _DRAIN_FACTOR))
+        raise InvalidInput.of("body.too-large", limit=str(limit))
+    stream = request.environ["wsgi.input"]
+    if declared is not None:
+        return _read_exactly(stream, declared)
+    if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
+        return b""
+    parts, total = [], 0
+    while chunk := stream.read(_CHUNK):
+        total += len(chunk)
+        if total > limit:
+            raise InvalidInput.of("body.too-large", limit=str(limit))
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def body_resource(*expected: str) -> dict[str, Any]:
+    """The resource of the request body, JSON or XML, of one of the ``expected`` types.
+
+    Raises InvalidInput: ``body.media-type`` (415), ``body.not-json``, ``body.not-xml``, ``body.unsafe-xml``,
+    ``body.not-a-resource``, ``resource.wrong-type``, ``body.too-large`` (413).
+    """
+    media_type = request.mimetype
+    limit = services().settings.max_body_bytes
+    if media_type in _XML_TYPES:
+        resource: Any = fhir_xml.to_dict(body_bytes(limit))
+    elif media_type in _JSON_TYPES:
+        resource = parse_json(body_bytes(limit))
+    else:
+        body_bytes(limit)
+        raise InvalidInput.of("body.media-type", "Content-Type", value=media_type[:60] or "-")
+    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+        raise InvalidInput.of("body.not-a-resource")
+    found = resource["resourceType"]
+    if found not in expected:
+        raise InvalidInput.of("resource.wrong-type", "resourceType", found=found[:40], expected=" / ".join(expected))
+    return resource
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse JSON. Raises InvalidInput ``body.not-json`` (with the position, never the content)."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput.of("body.not-json", position=f"{error.lineno}:{error.colno}") from error
+
+
+def wants_xml() -> bool:
+    """Whether the answer is to be FHIR XML. Raises InvalidInput ``accept.not-served`` (406)."""
+    asked = request.args.get("_format", "").replace(" ", "+")
+    if asked:
+        return _kind_of(asked.split(";")[0], "_format")
+    best = request.accept_mimetypes.best_match([JSON, XML, *sorted((_JSON_TYPES | _XML_TYPES) - {"json", "xml"})])
+    if best is None and request.accept_mimetypes:
+        raise InvalidInput.of("accept.not-served", "Accept", value=request.headers.get("Accept", "")[:80])
+    return best in _XML_TYPES if best else False
+
+
+def fhir(resource: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Write a resource in the format the client asked for (JSON where the question itself was wrong)."""
+    try:
+        xml = wants_xml()
+    except InvalidInput:
+        xml = False
+    pretty = request.args.get("_pretty") == "true"
+    if xml:
+        data = fhir_xml.from_dict(resource, pretty=pretty)
+    else:
+        data = orjson.dumps(resource, option=orjson.OPT_INDENT_2 if pretty else None)
+    response = Response(data, status, content_type=f"{XML if xml else JSON}; charset=utf-8")
+    response.headers.update(headers or {})
+    return response
+
+
+def _kind_of(name: str, where: str) -> bool:
+    if name in _JSON_TYPES:
+        return False
+    if name in _XML_TYPES:
+        return True
+    raise InvalidInput.of("accept.not-served", where, value=name[:60])
+
+
+def _flag(header: str) -> bool:
+    """A boolean header. Anything but true or false is refused: a misspelt secrecy must not be silently dropped."""
+    value = request.headers.get(header, "false").strip().lower()
+    if value not in ("true", "false"):
+        raise InvalidInput.of("header.not-boolean", header, value=value[:20])
+    return value == "true"
+
+
+def _utf8_header(name: str) -> str:
+    """A header sent as UTF-8 bytes, which WSGI hands over as Latin-1."""
+    raw = request.headers.get(name, "")
+    try:
+        return raw.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return raw
+
+
+def _drain(amount: int) -> None:
+    stream = request.environ["wsgi.input"]
+    while amount > 0 and (chunk := stream.read(min(_CHUNK, amount))):
+        amount -= len(chunk)
+
+
+def _read_exactly(stream: Any, amount: int) -> bytes:
+    parts = []
+    while amount > 0 and (chunk := stream.read(amount)):
+        parts.append(chunk)
+        amount -= len(chunk)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,44 @@
+"""Liveness, readiness, metrics. No health data passes here and no token is needed."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Response, jsonify
+from flask_smorest import Blueprint
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from facade.api.exchange import services
+from facade.transactions.readiness import readiness
+
+blueprint = Blueprint("health", __name__, description="Liveness, readiness, metrics")
+
+
+@blueprint.route("/healthz")
+@blueprint.response(200, description="The process answers")
+def alive() -> Response:
+    """The process is alive."""
+    return jsonify(status="alive")
+
+
+@blueprint.route("/readyz")
+@blueprint.response(200, description="Every part is usable")
+@blueprint.alt_response(503, description="The parts that are not usable, in words")
+def ready() -> Response:
+    """Database, DMP and certificates."""
+    problems = readiness(services())
+    response = jsonify(status="not ready" if problems else "ready", problems=problems)
+    response.status_code = 503 if problems else 200
+    return response
+
+
+@blueprint.route("/metrics")
+@blueprint.response(200, description="Prometheus text format", content_type="text/plain")
+def metrics() -> Response:
+    """Metrics of all server processes."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,204 @@
+"""Wires the parts together and does nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import Flask, Response, g, request
+from flask_smorest import Api
+from flask_smorest import Blueprint as SmorestBlueprint
+from pydantic import SecretStr
+from werkzeug.exceptions import HTTPException
+
+from facade import __version__, knowledge
+from facade.api import (
+    audit_event,
+    binary,
+    consent,
+    docs,
+    document_reference,
+    health,
+    metadata,
+    patient,
+    system,
+)
+from facade.api.errors import answer_error, answer_http, answer_unexpected
+from facade.api.outcomes import ErrorTable
+from facade.api.security import add_headers, identify
+from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
+from facade.dmp.gateway import SoapGateway
+from facade.domain.caller import Structure
+from facade.domain.errors import FacadeError
+from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
+from facade.identity.tokens import TokenVerifier
+from facade.observability import metrics
+from facade.observability.logs import configure, log_request
+from facade.policy.access import Habilitation, PolicySettings
+from facade.policy.tables import AccessTables
+from facade.records.consents import Consents
+from facade.records.engine import open_database
+from facade.records.pairings import Pairings
+from facade.records.publications import Publications
+from facade.records.traces import Traces
+from facade.settings import Settings, VihfSettings
+from facade.transactions.services import Services
+from facade.translation.sealed_ids import SealedIds, derive_key
+from facade.translation.subject_in import SubjectRules
+from facade.translation.tables import CodeTables
+
+_FHIR = (system, document_reference, binary, patient, consent, audit_event, metadata)
+
+
+def create_app(settings: Settings, services: Services | None = None) -> Flask:
+    """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used)."""
+    configure(settings.log_level)
+    app = Flask("facade", static_folder=None)
+    app.url_map.strict_slashes = False
+    app.extensions["dmp_facade"] = services or wire(settings)
+    app.extensions["dmp_facade_errors"] = ErrorTable(
+        knowledge.rows("errors/facade.csv"), knowledge.rows("errors/dmp.csv"), knowledge.rows("access/rules.csv")
+    )
+    _document(app)
+    app.before_request(identify)
+    app.after_request(add_headers)
+    app.after_request(_observe)
+    app.register_error_handler(FacadeError, answer_error)
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(Exception, answer_unexpected)
+    return app
+
+
+def wire(settings: Settings) -> Services:
+    """Make every part from the settings. Raises ValueError naming the setting that is missing or wrong."""
+    if not settings.seal_secrets:
+        raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
+    database = open_database(settings.database_url)
+    structures = {
+        each.id: Structure(each.id, each.name, each.sector, each.homologated_until) for each in settings.structures
+    }
+    own = structures.get(settings.own_structure)
+    if own is None:
+        raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
+    ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
+    return Services(
+        settings=settings,
+        gateway=SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp),
+        codes=CodeTables.from_rows(knowledge.rows),
+        access=AccessTables.from_rows(knowledge.rows),
+        policy=PolicySettings(
+            habilitation=Habilitation(settings.habilitation),
+            citizens_enabled=settings.citizens,
+            on_behalf_required=settings.masking_statement_required,
+        ),
+        database=database,
+        traces=Traces(database),
+        consents=Consents(database),
+        publications=Publications(database),
+        verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
+        ids=ids,
+        subjects=SubjectRules(
+            test_identities=settings.test_identities,
+            reliability_required=settings.identity_status_required,
+            open_patient_id=ids.open_patient,
+        ),
+        parallel=ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="dmp"),
+        clock=lambda: datetime.now(UTC),
+        new_uuid=lambda: str(uuid.uuid4()),
+    )
+
+
+def dmp_config(settings: Settings, own: Structure) -> DmpConfig:
+    """The DMP's configuration. Raises ValueError naming the setting that is missing."""
+    dmp = settings.dmp
+    if not dmp.base_url:
+        raise ValueError("DMP_FACADE_DMP__BASE_URL is not set")
+    if not settings.oid_root:
+        raise ValueError("DMP_FACADE_OID_ROOT is not set")
+    return DmpConfig(
+        base_url=dmp.base_url,
+        auth=KeyFiles(_path(dmp.auth_certificate, "AUTH_CERTIFICATE"), dmp.auth_key, _secret(dmp.auth_password)),
+        sign=KeyFiles(_path(dmp.sign_certificate, "SIGN_CERTIFICATE"), dmp.sign_key, _secret(dmp.sign_password)),
+        ca=_path(dmp.ca, "CA"),
+        structure=own,
+        editor=Editor(dmp.lps_name, __version__, dmp.lps_id, dmp.homologation_id.get_secret_value()),
+        oid_root=settings.oid_root,
+        vihf=_vihf(dmp.vihf),
+        connect_timeout=dmp.connect_timeout,
+        read_timeout=dmp.read_timeout,
+        pool_size=dmp.pool_size,
+    )
+
+
+def _vihf(options: VihfSettings) -> VihfOptions:
+    return VihfOptions(
+        version=options.version,
+        mode_attribute=options.mode_attribute,
+        purpose_code_system=options.purpose_oid,
+        authn_class=options.context_class,
+        authn_decl=options.context_declaration,
+        conditions_seconds=options.conditions_seconds,
+        hash=options.hash,
+        reuse_seconds=options.reuse_seconds,
+    )
+
+
+def _path(value: Path | None, name: str) -> Path:
+    if value is None:
+        raise ValueError(f"DMP_FACADE_DMP__{name} is not set")
+    return value
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
+
+
+def _identity(settings: Settings, structures: dict[str, Structure], own: Structure) -> IdentityConfig:
+    issuers = tuple(
+        IssuerConfig(
+            issuer=each.issuer,
+            kind=IssuerKind(each.kind),
+            audience=each.audience,
+            algorithms=each.algorithms,
+            jwks_uri=each.jwks_uri,
+        )
+        for each in settings.issuers
+    )
+    return IdentityConfig(
+        issuers=issuers,
+        structures=structures,
+        own_structure=own,
+        accepted_acr=settings.two_factor_acr,
+        bound_structure_tokens=settings.bound_structure_tokens,
+        citizens_enabled=settings.citizens,
+    )
+
+
+def _document(app: Flask) -> None:
+    app.config.update(
+        API_TITLE="dmp-facade",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.0.3",
+        API_SPEC_OPTIONS={
+            "info": {"description": "The FHIR door to the French shared medical record (DMP)."},
+            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        },
+    )
+    api = Api(app)
+    for module in _FHIR:
+        _register(api, module.blueprint, "/fhir")
+    for module in (health, docs):
+        _register(api, module.blueprint, "/")
+
+
+def _register(api: Api, blueprint: SmorestBlueprint, prefix: str) -> None:
+    api.register_blueprint(blueprint, url_prefix=prefix)
+
+
+def _observe(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "-"
+    metrics.observe_request(route, request.method, response.status_code)
+    log_request(route, request.method, response.status_code, g.get("correlation_id", ""))
+    return response

@@ -1,0 +1,161 @@
+"""The command line: ``dmp-facade demo | serve | token | traces | check | policy``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from facade import __version__
+from facade.records.traces import Traces
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_CONFIG = click.option(
+    "--config", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="TOML file of settings."
+)
+
+
+@click.group()
+@click.version_option(__version__)
+def main() -> None:
+    """The FHIR door to the French shared medical record (DMP)."""
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Port of the facade; 0 takes any free one.")
+@click.option("--data", type=_FOLDER, default=None, help="Folder to keep everything in (default: a temporary one).")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready, and nothing else.")
+def demo(port: int, data: Path | None, as_json: bool) -> None:
+    """Run the facade on an embedded DMP, with sample patients and tokens."""
+    from facade.embedded.demo import run  # noqa: PLC0415 - only the demonstration needs the embedded DMP
+
+    sys.exit(run(port, data, as_json=as_json))
+
+
+@main.command()
+@_CONFIG
+def serve(config: Path | None) -> None:
+    """Run the facade alone, from its settings, against the configured DMP."""
+    from facade.server import run  # noqa: PLC0415 - the other commands need no server
+
+    _use(config)
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        with tempfile.TemporaryDirectory(prefix="dmp-facade-metrics-") as folder:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            run()
+    else:
+        run()
+
+
+@main.command()
+@_CONFIG
+def check(config: Path | None) -> None:
+    """Say whether the settings, the certificates, the database and the DMP are usable."""
+    from facade.app import wire  # noqa: PLC0415
+    from facade.records.engine import migrate  # noqa: PLC0415
+    from facade.settings import Settings  # noqa: PLC0415
+    from facade.transactions.readiness import readiness  # noqa: PLC0415
+
+    _use(config)
+    try:
+        settings = Settings()
+        migrate(settings.database_url)
+        problems = readiness(wire(settings))
+    except ValueError as error:
+        problems = [str(error)]
+    for problem in problems:
+        click.echo(f"not usable: {problem}")
+    if problems:
+        sys.exit(1)
+    click.echo("ready: settings, certificates, database and DMP are usable")
+
+
+@main.command()
+@click.argument("persona")
+@click.option("--data", type=_FOLDER, required=True, help="Folder of a running demonstration (its --data).")
+@click.option("--expires-in", default=3600, show_default=True, help="Seconds; negative for an expired token.")
+@click.option("--audience", default="dmp-facade", show_default=True)
+def token(persona: str, data: Path, expires_in: int, audience: str) -> None:
+    """Print a token for a PERSONA of the demonstration."""
+    from facade.embedded.demo import issuer_of  # noqa: PLC0415
+
+    try:
+        click.echo(issuer_of(data).mint(persona, lifetime=expires_in, audience=audience))
+    except KeyError as error:
+        raise click.ClickException(f"no persona named {persona}") from error
+    except FileNotFoundError as error:
+        raise click.ClickException("no demonstration in this folder: give the --data of `dmp-facade demo`") from error
+
+
+@main.group()
+def traces() -> None:
+    """The access traces (EXI 18)."""
+
+
+@traces.command()
+@_CONFIG
+def verify(config: Path | None) -> None:
+    """Say whether a trace was removed, changed or moved since it was written."""
+    problems = _traces(config).verify()
+    for problem in problems:
+        click.echo(f"trace {problem.seq}: {problem.text}")
+    if problems:
+        sys.exit(1)
+    click.echo("the chain of traces is whole")
+
+
+@traces.command()
+@_CONFIG
+@click.option("--person", default="", help="IdNat_PS or other id of the person.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), default=None)
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), default=None)
+def export(config: Path | None, person: str, since: datetime | None, until: datetime | None) -> None:
+    """Write traces to standard output, one JSON object a line, oldest first."""
+    import orjson  # noqa: PLC0415
+
+    start, end = (moment.replace(tzinfo=UTC) if moment else None for moment in (since, until))
+    for trace in _traces(config).export(person_id=person, since=start, until=end):
+        click.echo(orjson.dumps(trace.as_dict()).decode())
+
+
+@traces.command()
+@_CONFIG
+@click.option("--older-than-days", default=183, show_default=True, help="Six months by default (référentiel 5.5).")
+def purge(config: Path | None, older_than_days: int) -> None:
+    """Remove old traces; the chain stays verifiable."""
+    now = datetime.now(UTC)
+    count = _traces(config).purge(now - timedelta(days=older_than_days), now=now)
+    click.echo(f"{count} traces removed")
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["text", "html"]), default="text", show_default=True)
+def policy(form: str) -> None:
+    """Print who may do what, by which rule and article, from the tables the facade applies."""
+    from facade import knowledge  # noqa: PLC0415
+    from facade.policy import describe  # noqa: PLC0415
+    from facade.policy.tables import AccessTables  # noqa: PLC0415
+
+    tables = AccessTables.from_rows(knowledge.rows)
+    click.echo(describe.as_html(tables) if form == "html" else describe.as_text(tables))
+
+
+def _use(config: Path | None) -> None:
+    if config is not None:
+        os.environ["DMP_FACADE_CONFIG"] = str(config)
+
+
+def _traces(config: Path | None) -> Traces:
+    from facade.records.engine import open_database  # noqa: PLC0415
+    from facade.settings import Settings  # noqa: PLC0415
+
+    _use(config)
+    return Traces(open_database(Settings().database_url))
+
+
+if __name__ == "__main__":
+    main()

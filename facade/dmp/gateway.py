@@ -1,0 +1,199 @@
+"""The one door to the DMP: ``SoapGateway`` speaks each transaction and chooses how it is authenticated.
+
+TD2.1, the TD0.2 of machines and the reference search go in INDIRECTE, everything else in INDIRECTE_RENFORCEE: the
+rights tables of the DMP forbid feeding in the latter and reading in the former (PDT-INF-526, PDT-INF-606).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from facade.dmp import ebrim_write, hl7v3, queries, retrieve, soap, xades, xds
+from facade.dmp.channel import Channel, Observer, Transaction
+from facade.dmp.config import DmpConfig
+from facade.dmp.ebrim_read import read_entries, read_references
+from facade.dmp.errors import read_status
+from facade.dmp.http import HttpClient
+from facade.dmp.keys import load
+from facade.dmp.multipart import Part
+from facade.dmp.vihf import AssertionMaker, Mode
+from facade.domain.caller import CallerKind
+from facade.domain.dmp import DmpSession, DocumentAnswer, DocumentQuery, Retrieved
+from facade.domain.document import Availability, DocumentEntry, NewDocument, Submission, SubmissionSet
+from facade.domain.dossier import Dossier
+from facade.domain.errors import DmpRefused, DmpUnavailable
+
+_EXISTENCE = Transaction("TD0.2", "patients", "urn:hl7-org:v3:PRPA_IN201307UV02")
+_SEARCH = Transaction("TD3.1", "registry", "urn:ihe:iti:2007:RegistryStoredQuery")
+_RETRIEVE = Transaction("TD3.2", "repository", "urn:ihe:iti:2007:RetrieveDocumentSet", mtom=True)
+_PUBLISH = Transaction(
+    "TD2.1", "repository", "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b", changes=True, mtom=True
+)
+_UPDATE = Transaction("TD3.3", "registry", "urn:ihe:iti:2010:UpdateDocumentSet", changes=True)
+_MACHINES = (CallerKind.STRUCTURE, CallerKind.APPLICATION)
+
+
+class SoapGateway:
+    """Implements ``facade.domain.dmp.DmpGateway``. One instance serves all threads of a process.
+
+    ``observer`` is told transaction, seconds and result (``ok`` or an error code) of every transaction. Construction
+    reads the keys and raises ValueError when one is missing, wrong or expired, or the configuration makes no sense.
+    """
+
+    def __init__(self, config: DmpConfig, *, observer: Observer | None = None) -> None:
+        self._config = config
+        self._auth = load(config.auth, "AUTH_CLI")
+        self._sign = load(config.sign, "SIGN")
+        self._http = HttpClient(config)
+        self._channel = Channel(config, self._http, AssertionMaker(config, self._sign), observer)
+
+    def certificate_expiry(self) -> dict[str, datetime]:
+        """When our own certificates end, in UTC, by use: ``auth`` and ``sign``."""
+        return {
+            "auth": self._auth.certificate.not_valid_after_utc,
+            "sign": self._sign.certificate.not_valid_after_utc,
+        }
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def probe(self) -> str | None:
+        """Whether a TLS connection can be opened: None when it can, else why not."""
+        return self._http.probe()
+
+    def check_access(self, session: DmpSession) -> Dossier:
+        """TD0.2. A professional, patient or representative asks in INDIRECTE_RENFORCEE, a machine in INDIRECTE."""
+        mode = Mode.INDIRECT if session.caller.kind in _MACHINES else Mode.REINFORCED
+        body = hl7v3.existence_request(self._config, session.patient, datetime.now(UTC))
+        with self._channel.observed(_EXISTENCE):
+            return hl7v3.read_existence(self._channel.call(_EXISTENCE, mode, session, body).body)
+
+    def find_documents(self, session: DmpSession, query: DocumentQuery) -> DocumentAnswer:
+        """TD3.1 FindDocuments, or FindDocumentsByReferenceId where the query has references."""
+        return self._search(session, queries.find_documents(session.patient, query))
+
+    def get_documents(
+        self,
+        session: DmpSession,
+        *,
+        logical_ids: Sequence[str] = (),
+        unique_ids: Sequence[str] = (),
+        entry_uuids: Sequence[str] = (),
+    ) -> DocumentAnswer:
+        """TD3.1 GetDocuments. By logical id every metadata version comes back (see ``ebrim_read.latest_versions``).
+
+        Raises ValueError when ids of more than one kind are given: the query takes one.
+        """
+        if sum(map(bool, (logical_ids, unique_ids, entry_uuids))) > 1:
+            raise ValueError("GetDocuments takes ids of one kind")
+        if logical_ids:
+            return self._search(session, queries.get_by_logical_id(logical_ids))
+        if unique_ids:
+            return self._search(session, queries.get_by_unique_id(unique_ids))
+        if entry_uuids:
+            return self._search(session, queries.get_by_entry_uuid(entry_uuids))
+        return DocumentAnswer(())
+
+    def find_reference(self, session: DmpSession, unique_id: str) -> str | None:
+        """TD3.1 reference search (ObjectRef), the only search plain INDIRECTE may make."""
+        with self._channel.observed(_SEARCH):
+            body = queries.get_by_unique_id([unique_id], "ObjectRef")
+            answer = self._channel.call(_SEARCH, Mode.INDIRECT, session, body).body
+            _expect(answer, f"{{{xds.QUERY}}}AdhocQueryResponse")
+            read_status(answer, changes=False)
+            return next(iter(read_references(answer)), None)
+
+    def retrieve(self, session: DmpSession, entries: Sequence[DocumentEntry]) -> tuple[Retrieved, ...]:
+        """TD3.2. Every document is compared with its entry before it is returned."""
+        if not entries:
+            return ()
+        repository = self._config.repository_oid
+        with self._channel.observed(_RETRIEVE):
+            body = retrieve.request(entries, repository)
+            answer = self._channel.call(_RETRIEVE, Mode.REINFORCED, session, body)
+            _expect(answer.body, f"{{{xds.XDSB}}}RetrieveDocumentSetResponse")
+            status = answer.body.find(f"{{{xds.RS}}}RegistryResponse")
+            if status is None:
+                raise DmpUnavailable("dmp.answer-invalid", status="200")
+            found = read_status(status, changes=False)
+            if found.partial and found.warnings:
+                raise found.warnings[0]
+            return retrieve.documents(answer, entries, repository)
+
+    def publish(self, session: DmpSession, submission: Submission) -> None:
+        """TD2.1: the lot, its documents and its signature, in one MTOM message. Raises ValueError for an empty lot."""
+        if not submission.documents:
+            raise ValueError("a lot has at least one document")
+        with self._channel.observed(_PUBLISH):
+            signature = self._signature(submission)
+            entries = [document.entry for document in submission.documents]
+            request = ebrim_write.submission(submission.lot, entries, signature.entry)
+            targets = [ebrim_write.object_id(entry, position) for position, entry in enumerate(entries, start=1)]
+            parts, documents = _attachments(
+                [*zip(targets, submission.documents, strict=True), (ebrim_write.SIGNATURE_ID, signature)]
+            )
+            body = (
+                f'<xds:ProvideAndRegisterDocumentSetRequest xmlns:xds="{xds.XDSB}">{request}{documents}'
+                "</xds:ProvideAndRegisterDocumentSetRequest>"
+            )
+            self._change(_PUBLISH, Mode.INDIRECT, session, body, parts)
+
+    def update_metadata(self, session: DmpSession, lot: SubmissionSet, updated: DocumentEntry) -> None:
+        """TD3.3a/b: ``updated`` becomes the next metadata version of its logical id."""
+        with self._channel.observed(_UPDATE):
+            body = ebrim_write.metadata_update(lot, updated)
+            self._change(_UPDATE, Mode.REINFORCED, session, body)
+
+    def update_status(
+        self, session: DmpSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
+    ) -> None:
+        """TD3.3c/d: archive, unarchive or withdraw."""
+        with self._channel.observed(_UPDATE):
+            body = ebrim_write.status_update(lot, current, new_status)
+            self._change(_UPDATE, Mode.REINFORCED, session, body)
+
+    def _search(self, session: DmpSession, body: str) -> DocumentAnswer:
+        with self._channel.observed(_SEARCH):
+            answer = self._channel.call(_SEARCH, Mode.REINFORCED, session, body).body
+            _expect(answer, f"{{{xds.QUERY}}}AdhocQueryResponse")
+            status = read_status(answer, changes=False)
+            entries, unreadable = read_entries(answer, session.patient)
+            warnings = list(status.warnings)
+            if unreadable:
+                text = f"{unreadable} document entries could not be understood"
+                warnings.append(DmpRefused("dmp.entry-unreadable", text, "registry", severity="warning"))
+            return DocumentAnswer(tuple(entries), tuple(warnings))
+
+    def _change(
+        self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part] = ()
+    ) -> None:
+        answer = self._channel.call(transaction, mode, session, body, parts).body
+        _expect(answer, f"{{{xds.RS}}}RegistryResponse", changes=True)
+        read_status(answer, changes=True)
+
+    def _signature(self, submission: Submission) -> NewDocument:
+        content = xades.sign_lot(submission, self._sign, self._config.lot_signature_hash, datetime.now(UTC))
+        unique_id = f"2.25.{uuid.uuid4().int}"
+        entry = ebrim_write.signature_entry(submission.lot, submission.documents[0].entry, unique_id)
+        return NewDocument(replace(entry, size=len(content)), content)
+
+
+def _attachments(documents: Sequence[tuple[str, NewDocument]]) -> tuple[list[Part], str]:
+    """The parts of a message and the Document elements that point at them."""
+    parts, elements = [], []
+    for target, document in documents:
+        cid = f"{uuid.uuid4()}@facade"
+        parts.append(Part(cid, document.entry.mime_type, document.content))
+        elements.append(f'<xds:Document id="{target}">{soap.include(cid)}</xds:Document>')
+    return parts, "".join(elements)
+
+
+def _expect(answer: etree._Element, tag: str, *, changes: bool = False) -> None:
+    if answer.tag != tag:
+        raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=changes, status="200")

@@ -1,0 +1,181 @@
+"""HTTPS to the DMP: one session, our certificate, their authority, bounded answers, and what a failure means.
+
+A failure after the first byte of a message was sent is marked ``outcome_unknown`` for transactions that change
+something: the DMP may have done it.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, NoReturn, cast
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from facade.dmp.config import DmpConfig
+from facade.dmp.keys import tls_context
+from facade.dmp.multipart import MultipartBody
+from facade.domain.errors import DmpUnavailable
+
+_CHUNK = 1024 * 1024
+_BUSY = (429, 503)
+# What a peer says when it does not accept our certificate: nothing of the message was looked at.
+_TLS_REFUSAL = re.compile(
+    r"certificate|unknown_ca|handshake|protocol_version|wrong_version|access_denied", re.IGNORECASE
+)
+
+
+class PlainBody:
+    """A request body of one buffer that remembers whether sending has begun."""
+
+    def __init__(self, content: bytes, *, action: str) -> None:
+        self.content_type = f'application/soap+xml; charset=UTF-8; action="{action}"'
+        self.started = False
+        self._content = content
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.started = True
+        return iter((self._content,))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back: status, Content-Type and the whole body."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+class _PinnedAdapter(HTTPAdapter):
+    """Connections of our own SSLContext only: requests would add the public authorities to it."""
+
+    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
+        self._context = context
+        super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the signature of requests
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401, ARG002 - as above
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+class HttpClient:
+    """POST of one message, thread-safe. Raises DmpUnavailable and nothing else."""
+
+    def __init__(self, config: DmpConfig) -> None:
+        self._config = config
+        self.context = tls_context(config)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.clear()
+        self._session.mount("https://", _PinnedAdapter(self.context, config.pool_size))
+
+    def post(
+        self, url: str, body: MultipartBody | PlainBody, *, transaction: str, changes: bool, headers: Mapping[str, str]
+    ) -> HttpAnswer:
+        """Send ``body``, read the answer. ``changes``: a failure while or after sending leaves the outcome unknown."""
+        wanted = {
+            "Content-Type": body.content_type,
+            "Accept": "application/soap+xml, application/xop+xml, multipart/related, text/xml",
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        timeout = (self._config.connect_timeout, self._config.timeout(transaction))
+        try:
+            response = self._session.post(
+                url,
+                data=cast("Iterable[bytes]", body),
+                headers=wanted,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, HTTPError, OSError) as error:
+            _raise(error, unknown=changes and body.started)
+        try:
+            return self._read(response, unknown=changes)
+        finally:
+            response.close()
+
+    def probe(self) -> str | None:
+        """Open a TLS connection and close it: None when that works, else why not."""
+        address = urlsplit(self._config.base_url)
+        host, port = address.hostname or "", address.port or 443
+        try:
+            with (
+                socket.create_connection((host, port), self._config.connect_timeout) as plain,
+                self.context.wrap_socket(plain, server_hostname=host),
+            ):
+                return None
+        except ssl.SSLError as error:
+            return f"TLS: {error.reason or 'failed'}"
+        except TimeoutError:
+            return "no answer in time"
+        except OSError as error:
+            return error.strerror or "cannot be reached"
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def _read(self, response: requests.Response, *, unknown: bool) -> HttpAnswer:
+        kind = response.headers.get("Content-Type", "")
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=unknown, status=str(response.status_code))
+        if response.status_code in _BUSY and "xml" not in kind and "multipart" not in kind:
+            raise DmpUnavailable("dmp.busy", outcome_unknown=unknown, retry_after=_retry_after(response))
+        limit = self._config.max_answer_bytes
+        announced = response.headers.get("Content-Length", "")
+        if announced.isdigit() and int(announced) > limit:
+            raise DmpUnavailable("dmp.answer-too-large", outcome_unknown=unknown, limit=str(limit))
+        try:
+            body = self._read_body(response, unknown=unknown)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            _raise(error, unknown=unknown, during_answer=True)
+        return HttpAnswer(response.status_code, kind, body)
+
+    def _read_body(self, response: requests.Response, *, unknown: bool) -> bytes:
+        limit, deadline = self._config.max_answer_bytes, time.monotonic() + self._config.answer_seconds
+        chunks: list[bytes] = []
+        total = 0
+        while chunk := response.raw.read(_CHUNK, decode_content=False):
+            chunks.append(chunk)
+            total += len(chunk)
+            if total > limit:
+                raise DmpUnavailable("dmp.answer-too-large", outcome_unknown=unknown, limit=str(limit))
+            if time.monotonic() > deadline:
+                raise DmpUnavailable("dmp.timeout", outcome_unknown=unknown)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _retry_after(response: requests.Response) -> int:
+    text = response.headers.get("Retry-After", "")
+    return min(int(text), 3600) if text.isdigit() else 5
+
+
+def _raise(error: Exception, *, unknown: bool, during_answer: bool = False) -> NoReturn:
+    """Say what a failure of the network means, in a DmpUnavailable."""
+    if isinstance(error, requests.ConnectTimeout):
+        raise DmpUnavailable("dmp.unreachable") from error
+    if isinstance(error, requests.exceptions.SSLError):
+        refused = bool(_TLS_REFUSAL.search(str(error)))
+        raise DmpUnavailable("dmp.tls", outcome_unknown=unknown and not refused, retry_after=60) from error
+    if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError) or "timed out" in str(error):
+        raise DmpUnavailable("dmp.timeout", outcome_unknown=unknown) from error
+    if unknown or during_answer or "Connection aborted" in str(error) or "IncompleteRead" in str(error):
+        raise DmpUnavailable("dmp.connection-lost", outcome_unknown=unknown) from error
+    raise DmpUnavailable("dmp.unreachable") from error

@@ -1,0 +1,86 @@
+"""ITI-18 stored queries: the parameters of a search as slots.
+
+Source: ITI TF-2 3.18.4.1.2.3 (coding of parameters), 3.18.4.1.2.3.7 (queries); the DMP wants the patient id quoted and
+without parentheses. Values of one parameter are alternatives, one rim:Value each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from facade.dmp import xds
+from facade.dmp.datatypes import write_cxi
+from facade.dmp.ebrim_parts import slot
+from facade.domain.dmp import DocumentQuery
+from facade.domain.document import Coded, XdsTime
+from facade.domain.ins import INS
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _alternatives(values: Iterable[str]) -> list[str]:
+    return [f"({_quoted(value)})" for value in values]
+
+
+def _codes(codes: Iterable[Coded]) -> list[str]:
+    return _alternatives(f"{code.code}^^{code.scheme}" for code in codes)
+
+
+def _time(time: XdsTime | None) -> list[str]:
+    return [time.digits] if time else []
+
+
+def _request(query_id: str, slots: str, return_type: str) -> str:
+    return (
+        f'<query:AdhocQueryRequest xmlns:query="{xds.QUERY}" xmlns:rim="{xds.RIM}">'
+        f'<query:ResponseOption returnComposedObjects="true" returnType="{return_type}"/>'
+        f'<rim:AdhocQuery id="{query_id}">{slots}</rim:AdhocQuery></query:AdhocQueryRequest>'
+    )
+
+
+def find_documents(patient: INS, query: DocumentQuery) -> str:
+    """FindDocuments, or FindDocumentsByReferenceId where the query has references."""
+    entry = "$XDSDocumentEntry"
+    author = query.author_person
+    parameters = {
+        "PatientId": [_quoted(patient.cx)],
+        "ClassCode": _codes(query.class_codes),
+        "TypeCode": _codes(query.type_codes),
+        "PracticeSettingCode": _codes(query.practices),
+        "CreationTimeFrom": _time(query.creation_from),
+        "CreationTimeTo": _time(query.creation_to),
+        "ServiceStartTimeFrom": _time(query.service_start_from),
+        "ServiceStartTimeTo": _time(query.service_start_to),
+        "ServiceStopTimeFrom": _time(query.service_stop_from),
+        "ServiceStopTimeTo": _time(query.service_stop_to),
+        "HealthcareFacilityTypeCode": _codes(query.facilities),
+        "EventCodeList": _codes(query.events),
+        "ConfidentialityCode": _codes(query.confidentiality),
+        "AuthorPerson": _alternatives([author] if author else []),
+        "FormatCode": _codes(query.format_codes),
+        "Status": _alternatives(status.value for status in query.statuses),
+        "ReferenceIdList": _alternatives(write_cxi(reference) for reference in query.references),
+    }
+    slots = "".join(slot(entry + name, values) for name, values in parameters.items())
+    query_id = xds.FIND_DOCUMENTS_BY_REFERENCE if query.references else xds.FIND_DOCUMENTS
+    return _request(query_id, slots, "LeafClass")
+
+
+def get_by_unique_id(unique_ids: Sequence[str], return_type: str = "LeafClass") -> str:
+    """GetDocuments by uniqueId; with ``ObjectRef`` the only query plain INDIRECTE may send."""
+    slots = slot("$XDSDocumentEntryUniqueId", _alternatives(unique_ids))
+    return _request(xds.GET_DOCUMENTS, slots, return_type)
+
+
+def get_by_entry_uuid(entry_uuids: Sequence[str]) -> str:
+    """GetDocuments by entryUUID."""
+    slots = slot("$XDSDocumentEntryEntryUUID", _alternatives(xds.uuid_urn(each) for each in entry_uuids))
+    return _request(xds.GET_DOCUMENTS, slots, "LeafClass")
+
+
+def get_by_logical_id(logical_ids: Sequence[str]) -> str:
+    """GetDocuments by logicalID: every metadata version (MetadataLevel 2, IHE supplement Metadata Update)."""
+    slots = slot("$XDSDocumentEntryLogicalID", _alternatives(xds.uuid_urn(each) for each in logical_ids))
+    return _request(xds.GET_DOCUMENTS, slots + slot("$MetadataLevel", ["2"]), "LeafClass")

@@ -1,0 +1,312 @@
+"""The whole demonstration as one process tree: embedded DMP, token issuer, facade; ready in seconds, gone on a signal.
+
+Each part is a process of its own, so that stopping the DMP shows what a client of the facade then sees.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import FrameType
+
+from facade.domain.caller import Pairing, Relation
+from facade.domain.ins import INS
+from facade.embedded import sample
+from facade.embedded.issuer import Issuer, base_url
+from facade.embedded.personas import PERSONAS
+from facade.embedded.world import prepare
+from facade.records.engine import migrate, open_database
+from facade.records.pairings import Pairings
+
+_READY_SECONDS = 40.0
+_END_SECONDS = 3.0
+_PR_SET_PDEATHSIG = 1
+SERVICES = "si-dmp-server/v2/services"
+
+
+class DemoFailed(RuntimeError):
+    """A part of the demonstration did not start; the message says which and where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the three parts listen, on the loopback interface."""
+
+    facade: int
+    dmp: int
+    issuer: int
+
+
+class Demo:
+    """The running demonstration. ``data`` holds everything it writes; a temporary folder is removed at its end."""
+
+    def __init__(self, port: int, data: Path | None) -> None:
+        self._temporary = data is None
+        self.data = data or Path(tempfile.mkdtemp(prefix="dmp-facade-demo-"))
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.ports = Ports(port or _free_port(), _free_port(), _free_port())
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Prepare the sample world and start the three parts. Raises DemoFailed."""
+        _check_free(self.ports.facade)
+        prepare(self.data)
+        self._write_settings()
+        self._pair()
+        python = [sys.executable, "-m"]
+        dmp_log = ["--log", str(self.dmp_log)]
+        self._spawn(
+            "dmp", [*python, "facade.embedded", "dmp", *self._data_option, "--port", str(self.ports.dmp), *dmp_log]
+        )
+        issuer_port = ["--port", str(self.ports.issuer)]
+        self._spawn("issuer", [*python, "facade.embedded", "issuer", *self._data_option, *issuer_port])
+        self._await("issuer", self._issuer_answers)
+        self._spawn("facade", [*python, "facade.cli", "serve", "--config", str(self.data / "facade.toml")])
+        self._await("dmp", lambda: _listens(self.ports.dmp))
+        self._await("facade", self._facade_ready)
+
+    def description(self) -> dict[str, object]:
+        """What a user needs to try it: addresses, sample patients, a token for each persona."""
+        url = f"http://127.0.0.1:{self.ports.facade}"
+        issuer = Issuer(self.data / "issuer", base_url(self.ports.issuer))
+        system = f"urn:oid:{sample.INS_TEST_OID}"
+        return {
+            "fhir": f"{url}/fhir",
+            "docs": f"{url}/docs",
+            "dmp": f"https://127.0.0.1:{self.ports.dmp}/{SERVICES}",
+            "dmp_log": str(self.dmp_log),
+            "patients": {patient.name: {"system": system, "value": patient.ins} for patient in sample.PATIENTS},
+            "tokens": {name: issuer.mint(name) for name in PERSONAS},
+        }
+
+    @property
+    def dmp_log(self) -> Path:
+        """One JSON line per SOAP request the embedded DMP received."""
+        return self.data / "dmp.jsonl"
+
+    def wait(self) -> int:
+        """Block until a signal or the end of the facade; return the exit status. The DMP may end before: it is told."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        told = False
+        while not self._stopped.wait(0.2):
+            if self._children["facade"].poll() is not None:
+                sys.stderr.write(f"the facade ended by itself, see {self._log('facade')}\n")
+                return 1
+            if not told and self._children["dmp"].poll() is not None:
+                told = True
+                sys.stderr.write("the embedded DMP ended: the facade now answers 503\n")
+        return 0
+
+    def stop(self) -> None:
+        """End every part, politely then not, and remove what was temporary."""
+        for child in self._children.values():
+            _signal_group(child, signal.SIGTERM)
+        deadline = time.monotonic() + _END_SECONDS
+        for child in self._children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, deadline - time.monotonic()))
+            # The group may outlive its leader: a server's workers must not stay behind.
+            _signal_group(child, signal.SIGKILL)
+            child.wait()
+        if self._temporary:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+    @property
+    def _data_option(self) -> list[str]:
+        return ["--data", str(self.data)]
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._stopped.set()
+
+    def _spawn(self, name: str, command: list[str]) -> None:
+        with self._log(name).open("ab") as log:
+            self._children[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_us,  # noqa: PLW1509 - no thread runs in this process yet
+            )
+        (self.data / f"{name}.pid").write_text(str(self._children[name].pid))
+
+    def _log(self, name: str) -> Path:
+        return self.data / f"{name}.log"
+
+    def _await(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not ready():
+            if self._children[name].poll() is not None or time.monotonic() > deadline:
+                tail = self._log(name).read_text(errors="replace")[-2000:]
+                raise DemoFailed(f"{name} did not start:\n{tail}")
+            time.sleep(0.05)
+
+    def _issuer_answers(self) -> bool:
+        return _answers(f"{base_url(self.ports.issuer)}/realms/psc/.well-known/openid-configuration")
+
+    def _facade_ready(self) -> bool:
+        return _answers(f"http://127.0.0.1:{self.ports.facade}/readyz")
+
+    @property
+    def _database(self) -> str:
+        return f"sqlite:///{self.data / 'facade.db'}"
+
+    def _pair(self) -> None:
+        migrate(self._database)
+        database = open_database(self._database)
+        pairings = Pairings(database)
+        for row in sample.PAIRINGS:
+            patient = INS.of(sample.INS_TEST_OID, row.ins)
+            pairing = Pairing(patient, Relation(row.relation), may_feed=row.may_feed, may_read=row.may_read)
+            pairings.add(row.application, row.external_id, pairing)
+        database.close()
+
+    def _write_settings(self) -> None:
+        """facade.toml: the same settings a real installation would have. The seal secret survives a restart."""
+        secret_file = self.data / "seal.secret"
+        if not secret_file.exists():
+            secret_file.touch(mode=0o600)
+            secret_file.write_text(secrets.token_hex(32))
+        issuer, pki, today = base_url(self.ports.issuer), self.data / "pki", datetime.now(UTC).date()
+        kinds = (("psc", "professional"), ("structures", "structure"), ("mes", "citizen"))
+        lines = [
+            f'public_url = "http://127.0.0.1:{self.ports.facade}"',
+            'host = "127.0.0.1"',
+            f"port = {self.ports.facade}",
+            f'database_url = "{self._database}"',
+            f'seal_secrets = ["{secret_file.read_text()}"]',
+            f'own_structure = "{sample.LEGAL_ENTITY.id}"',
+            'oid_root = "1.2.250.1.999.1.1"',
+            "test_identities = true",
+            "citizens = true",
+            "bound_structure_tokens = false",
+            *(f'[[issuers]]\nissuer = "{issuer}/realms/{realm}"\nkind = "{kind}"' for realm, kind in kinds),
+            *(_structure(structure, today) for structure in sample.STRUCTURES if structure is not sample.STRANGER),
+            "[dmp]",
+            f'base_url = "https://127.0.0.1:{self.ports.dmp}/{SERVICES}"',
+            f'ca = "{pki / "ca.pem"}"',
+            f'auth_certificate = "{pki / "auth_cli.pem"}"',
+            f'auth_key = "{pki / "auth_cli.key"}"',
+            f'sign_certificate = "{pki / "sign.pem"}"',
+            f'sign_key = "{pki / "sign.key"}"',
+        ]
+        (self.data / "facade.toml").write_text("\n".join(lines) + "\n")
+        (self.data / "issuer.url").write_text(issuer)
+
+
+def run(port: int, data: Path | None, *, as_json: bool) -> int:
+    """Run the demonstration until a signal; return the exit status. Writes one line of JSON, or a short how-to."""
+    demo = Demo(port, data)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        demo.start()
+        description = demo.description()
+        sys.stdout.write((json.dumps(description) if as_json else _how_to(description)) + "\n")
+        sys.stdout.flush()
+        return demo.wait()
+    except DemoFailed as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        demo.stop()
+
+
+def _structure(structure: sample.SampleStructure, today: date) -> str:
+    until = today.replace(year=today.year + 2, day=1)
+    return (
+        f'[[structures]]\nid = "{structure.id}"\nname = "{structure.name}"\nsector = "{structure.sector}"\n'
+        f"homologated_on = {today.isoformat()}\nhomologated_until = {until.isoformat()}"
+    )
+
+
+def _how_to(description: dict[str, object]) -> str:
+    tokens, patients = description["tokens"], description["patients"]
+    assert isinstance(tokens, dict)  # noqa: S101 - narrows our own dict for the type checker
+    assert isinstance(patients, dict)  # noqa: S101
+    adult = patients["adult"]
+    lines = [
+        "dmp-facade runs on an embedded DMP. Ctrl-C ends it.",
+        f"  FHIR  {description['fhir']}",
+        f"  docs  {description['docs']}",
+        f"  log of the embedded DMP  {description['dmp_log']}",
+        "",
+        "Patients: " + ", ".join(f"{name} {identity['value']}" for name, identity in patients.items()),
+        "Personas: " + ", ".join(tokens),
+        "",
+        "Search the adult's documents as the treating doctor:",
+        f"  TOKEN={tokens['treating-doctor']}",
+        f'  curl -H "Authorization: Bearer $TOKEN" -G {description["fhir"]}/DocumentReference \\',
+        f"       --data-urlencode 'patient.identifier={adult['system']}|{adult['value']}' -d status=current",
+        "",
+        "Another persona's token: dmp-facade token --data DIR author-doctor (DIR as given to --data), or --json here.",
+    ]
+    return "\n".join(lines)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DemoFailed(f"port {port} is taken: choose another with --port, or 0 for any free one") from error
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own loopback address
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own OK
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
+
+
+def _die_with_us() -> None:
+    """Ask the kernel to end this child when the demonstration dies without a chance to tidy up (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def issuer_of(data: Path) -> Issuer:
+    """The token issuer of a demonstration's folder. Raises FileNotFoundError when it holds none."""
+    return Issuer(data / "issuer", (data / "issuer.url").read_text().strip())

@@ -1,0 +1,123 @@
+"""Opening, migrating and closing the database, and the three kinds of transaction the other modules use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+
+from facade.domain.errors import FacadeError, Problem
+from facade.records.dialects import Dialect, connect, in_turn
+from facade.records.schema import trace_head
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_RETRY_AFTER = 5
+
+
+class RecordsUnavailable(FacadeError):
+    """The database cannot be used now: nothing was written. ``cause`` is the driver's code, never a value."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(Problem("records.unavailable"), retry_after=_RETRY_AFTER)
+        self.cause = cause
+
+
+class Database:
+    """The facade's own database. Open it after forking: connections do not cross a fork."""
+
+    def __init__(self, dialect: Dialect, *, patience: float) -> None:
+        self._dialect = dialect
+        self._patience = patience
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises RecordsUnavailable."""
+        with _trouble_named(), self._dialect.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that reads one state of the database throughout. Raises RecordsUnavailable."""
+        dialect = self._dialect
+        with _trouble_named(), dialect.engine.connect() as connection, dialect.snapshot(connection).begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes: durable when the block is left, undone when it raises.
+
+        Raises RecordsUnavailable; a violated unique constraint (IntegrityError) is left to the caller.
+        """
+        dialect = self._dialect
+        with (
+            _trouble_named(),
+            in_turn(dialect, self._patience),
+            dialect.engine.connect() as connection,
+            dialect.writer(connection).begin(),
+        ):
+            yield connection
+
+    def ping(self) -> str | None:
+        """Whether the database answers and has its tables: None when it has, else why not, in words."""
+        try:
+            with self.reading() as connection:
+                connection.execute(select(trace_head.c.seq)).scalar_one()
+        except RecordsUnavailable as error:
+            return f"the database cannot be used: {error.cause}"
+        return None
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest revision, one process at a time, all of it or nothing."""
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+        with self.writing() as connection:
+            self._dialect.lock_migrations(connection)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._dialect.engine.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 8, busy_timeout: float = 10.0) -> Database:
+    """Open ``sqlite:///path`` or ``postgresql://...`` (psycopg 3); connections are made when first needed.
+
+    ``busy_timeout`` is how many seconds a writer waits for another. Raises ValueError for another product.
+    """
+    return Database(connect(url, pool_size=pool_size, busy_timeout=busy_timeout), patience=busy_timeout)
+
+
+def migrate(url: str) -> None:
+    """Create or upgrade the tables of a database. Safe when several processes start at once."""
+    database = open_database(url, pool_size=1, busy_timeout=60.0)
+    try:
+        database.migrate()
+    finally:
+        database.close()
+
+
+@contextmanager
+def _trouble_named() -> Iterator[None]:
+    # Driver messages may quote values (identities, ids): only their code goes further, and no chained exception.
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        raise RecordsUnavailable(_code_of(error)) from None
+    except StatementError:
+        raise  # a value of the wrong kind: a mistake in this program, not trouble with the database
+    except (SQLAlchemyError, TimeoutError) as error:
+        raise RecordsUnavailable(type(error).__name__) from None
+
+
+def _code_of(error: DBAPIError) -> str:
+    original: object = error.orig
+    detail = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
+    return f"{type(original).__name__} {detail}" if detail else type(original).__name__

@@ -1,0 +1,111 @@
+"""The rows of the ledger of publications: each function is one statement or two, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from facade.domain.ins import INS
+from facade.records.reservations import Intent, Published, Request, Reservation, State
+from facade.records.schema import publications, submissions
+
+_OPEN = (State.PENDING.value, State.UNKNOWN.value)
+
+
+class Blocker(NamedTuple):
+    """A live document that stands in the way of another."""
+
+    submission_id: str
+    unique_id: str
+    state: State
+    reserved_at: datetime
+
+
+def blockers(connection: Connection, intents: Sequence[Intent]) -> list[Blocker]:
+    """The live documents with the uniqueId, or with the content, of one of these."""
+    document, lot = publications.c, submissions.c
+    in_the_way = or_(
+        document.live_unique_id.in_([one.unique_id for one in intents]),
+        document.live_content.in_([one.content for one in intents]),
+    )
+    query = select(document.submission_id, document.unique_id, lot.state, lot.reserved_at)
+    rows = connection.execute(query.join_from(publications, submissions).where(in_the_way).order_by(document.rank))
+    return [Blocker(row.submission_id, row.unique_id, State(row.state), row.reserved_at) for row in rows]
+
+
+def insert_reservation(
+    connection: Connection, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str
+) -> Reservation:
+    """Write a pending reservation. Raises IntegrityError when another process was faster."""
+    submission_id = str(uuid.uuid4())
+    connection.execute(
+        insert(submissions),
+        {
+            "id": submission_id,
+            "caller_id": request.caller_id,
+            "structure_id": request.structure_id,
+            "key_digest": request.key_digest,
+            "fingerprint": request.fingerprint,
+            "live_key": request.key_digest,
+            "lot": lot,
+            "state": State.PENDING.value,
+            "reserved_at": now,
+        },
+    )
+    connection.execute(insert(publications), [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
+    return load(connection, submission_id, State.PENDING)
+
+
+def load(connection: Connection, submission_id: str, state: State, *, replay: bool = False) -> Reservation:
+    """A reservation with its documents in their order, shown in the state it is to be treated as."""
+    lot = connection.execute(select(submissions).where(submissions.c.id == submission_id)).one()
+    rows = connection.execute(
+        select(publications).where(publications.c.submission_id == submission_id).order_by(publications.c.rank)
+    )
+    documents = tuple(
+        Published(row.unique_id, row.logical_id, INS.of(row.patient_oid, row.patient_value)) for row in rows
+    )
+    return Reservation(submission_id, state, lot.structure_id, lot.lot, documents, replay)
+
+
+def state_of(connection: Connection, submission_id: str) -> State:
+    """The state as it is written."""
+    return State(connection.execute(select(submissions.c.state).where(submissions.c.id == submission_id)).scalar_one())
+
+
+def move(connection: Connection, submission_id: str, state: State, now: datetime) -> bool:
+    """From pending or unknown to ``state``; whether it was one of them."""
+    statement = update(submissions).where(submissions.c.id == submission_id, submissions.c.state.in_(_OPEN))
+    return connection.execute(statement.values(state=state.value, settled_at=now)).rowcount > 0
+
+
+def release(connection: Connection, submission_id: str) -> None:
+    """Let the documents and the Idempotency-Key of a failed reservation be used again."""
+    connection.execute(update(submissions).where(submissions.c.id == submission_id).values(live_key=None))
+    connection.execute(
+        update(publications)
+        .where(publications.c.submission_id == submission_id)
+        .values(live_unique_id=None, live_content=None)
+    )
+
+
+def revive(connection: Connection, submission_id: str) -> None:
+    """Make a released reservation stand in the way again, where nobody has taken its place since."""
+    document = publications.c
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                update(submissions).where(submissions.c.id == submission_id).values(live_key=submissions.c.key_digest)
+            )
+            connection.execute(
+                update(publications)
+                .where(document.submission_id == submission_id)
+                .values(live_unique_id=document.unique_id, live_content=document.content)
+            )
+    except IntegrityError:
+        return

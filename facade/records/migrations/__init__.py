@@ -1,0 +1,1 @@
+"""Alembic revisions of the facade's database, run by ``facade.records.engine``."""

@@ -1,0 +1,179 @@
+"""The ledger of publications: what this facade sent, is sending, or may have sent to the DMP (EXI 05).
+
+A publication is reserved before it is sent, so that the same document cannot be sent twice by two requests, two
+workers or two hosts. What is kept of a document: its ids, type, hash and size. One reservation is one lot (TD2.1):
+all of its documents or none.
+
+State of a reservation: ``pending`` (being sent), ``stored``, ``failed`` (certainly not stored), ``unknown`` (sent, but
+no answer that can be trusted: the DMP must be asked before anything else is done). A pending one that is older than
+its sender can live is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from facade.records.engine import Database
+from facade.records.ledger import blockers, insert_reservation, load, move, release, revive, state_of
+from facade.records.reservations import (
+    Intent,
+    NaturalForm,
+    Request,
+    Reservation,
+    State,
+    duplicate_content,
+    duplicate_unique_id,
+    in_progress,
+    key_mismatch,
+)
+from facade.records.schema import publications, submissions
+
+_ATTEMPTS = 3
+
+
+class Publications:
+    """The ledger. Every method raises RecordsUnavailable when the database cannot be used.
+
+    ``pending_for`` must be longer than the longest time a publication can take, timeouts and retries included.
+    """
+
+    def __init__(self, database: Database, *, pending_for: timedelta = timedelta(minutes=5)) -> None:
+        self._database = database
+        self._pending_for = pending_for
+
+    def reserve(self, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str = "") -> Reservation:
+        """Reserve the documents of one lot before they are sent.
+
+        Returns a reservation that is ``pending``: send it; ``stored`` and a replay: this request was already served,
+        answer it as the first time; ``unknown``: an earlier one is in the way and the DMP must be asked what became
+        of it, then mark it and reserve again.
+        Raises Conflict: ``publication.duplicate-unique-id``, ``publication.duplicate-content``,
+        ``publication.in-progress``, ``publication.idempotency-mismatch``.
+        """
+        _refuse_twins(intents)
+        for _ in range(_ATTEMPTS):
+            try:
+                with self._database.writing() as connection:
+                    earlier = self._earlier(connection, intents, request, now)
+                    return earlier or insert_reservation(connection, intents, request, now=now, lot=lot)
+            except IntegrityError:
+                continue  # another process reserved between the look and the insert: look again
+        raise in_progress()
+
+    def mark_stored(self, reservation_id: str, logical_ids: Mapping[str, str], *, now: datetime, lot: str = "") -> None:
+        """The DMP has the lot; ``logical_ids`` by uniqueId. Holds even for one that was thought to have failed."""
+        with self._database.writing() as connection:
+            failed = state_of(connection, reservation_id) is State.FAILED
+            values = {"state": State.STORED.value, "settled_at": now} | ({"lot": lot} if lot else {})
+            connection.execute(update(submissions).where(submissions.c.id == reservation_id).values(values))
+            for unique_id, logical_id in logical_ids.items():
+                connection.execute(
+                    update(publications)
+                    .where(publications.c.submission_id == reservation_id, publications.c.unique_id == unique_id)
+                    .values(logical_id=logical_id)
+                )
+            if failed:
+                revive(connection, reservation_id)
+
+    def mark_failed(self, reservation_id: str, *, now: datetime) -> None:
+        """Certainly not stored: its documents, and its Idempotency-Key, may be used again."""
+        with self._database.writing() as connection:
+            if move(connection, reservation_id, State.FAILED, now):
+                release(connection, reservation_id)
+
+    def mark_unknown(self, reservation_id: str, *, now: datetime) -> None:
+        """It may or may not be stored. Its documents stay reserved until somebody has asked the DMP."""
+        with self._database.writing() as connection:
+            move(connection, reservation_id, State.UNKNOWN, now)
+
+    def withdrawn(self, unique_id: str, *, now: datetime) -> None:
+        """The document was withdrawn from the DMP: it may be published again. Unknown ids are ignored."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(publications)
+                .where(publications.c.live_unique_id == unique_id)
+                .values(live_unique_id=None, live_content=None, withdrawn_at=now)
+            )
+
+    def natural_forms(self, unique_ids: Iterable[str]) -> dict[str, NaturalForm]:
+        """For the documents published here: media type, SHA-1 and size of what was handed in, before it was wrapped."""
+        wanted = list(unique_ids)
+        if not wanted:
+            return {}
+        found = publications.c
+        query = select(found.live_unique_id, found.media_type, found.sha1, found.size)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.where(found.live_unique_id.in_(wanted)))
+            return {row.live_unique_id: NaturalForm(row.media_type, row.sha1, row.size) for row in rows}
+
+    def unsettled(self, *, now: datetime, limit: int = 100) -> list[Reservation]:
+        """Reservations the DMP must be asked about, oldest first."""
+        late = and_(submissions.c.state == State.PENDING.value, submissions.c.reserved_at <= now - self._pending_for)
+        query = select(submissions.c.id).where(or_(submissions.c.state == State.UNKNOWN.value, late))
+        with self._database.reading() as connection:
+            ids = connection.execute(query.order_by(submissions.c.reserved_at).limit(limit)).scalars().all()
+            return [load(connection, one, State.UNKNOWN) for one in ids]
+
+    def _earlier(
+        self, connection: Connection, intents: Sequence[Intent], request: Request, now: datetime
+    ) -> Reservation | None:
+        same_key = self._same_key(connection, request, now)
+        if same_key is not None:
+            return same_key
+        unsettled: str | None = None
+        sending = False
+        for blocker in blockers(connection, intents):
+            match self._present(blocker.state, blocker.reserved_at, now):
+                case State.UNKNOWN:
+                    unsettled = blocker.submission_id
+                case State.PENDING:
+                    sending = True
+                case _ if any(one.unique_id == blocker.unique_id for one in intents):
+                    raise duplicate_unique_id(blocker.unique_id)
+                case _:
+                    raise duplicate_content(blocker.unique_id)
+        if sending:
+            raise in_progress()
+        return self._unknown(connection, unsettled, now) if unsettled else None
+
+    def _same_key(self, connection: Connection, request: Request, now: datetime) -> Reservation | None:
+        if not request.idempotency_key:
+            return None
+        query = select(submissions).where(submissions.c.key_digest == request.key_digest)
+        rows = connection.execute(query).all()
+        if any(row.fingerprint != request.fingerprint for row in rows):
+            raise key_mismatch()
+        live = next((row for row in rows if row.live_key is not None), None)
+        if live is None:
+            return None
+        state = self._present(State(live.state), live.reserved_at, now)
+        if state is State.PENDING:
+            raise in_progress()
+        if state is State.UNKNOWN:
+            return self._unknown(connection, live.id, now)
+        return load(connection, live.id, State.STORED, replay=True)
+
+    def _present(self, state: State, reserved_at: datetime, now: datetime) -> State:
+        if state is State.PENDING and reserved_at <= now - self._pending_for:
+            return State.UNKNOWN
+        return state
+
+    def _unknown(self, connection: Connection, submission_id: str, now: datetime) -> Reservation:
+        move(connection, submission_id, State.UNKNOWN, now)
+        return load(connection, submission_id, State.UNKNOWN)
+
+
+def _refuse_twins(intents: Sequence[Intent]) -> None:
+    seen_ids: set[str] = set()
+    seen_contents: dict[str, str] = {}
+    for one in intents:
+        if one.unique_id in seen_ids:
+            raise duplicate_unique_id(one.unique_id)
+        if one.content in seen_contents:
+            raise duplicate_content(seen_contents[one.content])
+        seen_ids.add(one.unique_id)
+        seen_contents[one.content] = one.unique_id

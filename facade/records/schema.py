@@ -1,0 +1,194 @@
+"""The tables, as the code sees them. ``migrations`` creates them; a test compares the two.
+
+Nothing of a document but its ids, type, hash and size is kept, and no column can hold a reason of an opposition
+(référentiel DMP, EXI 02). Times are UTC with microseconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData()
+
+UNREADABLE = datetime.min.replace(tzinfo=UTC)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An instant. Aware in Python, ``timestamptz`` in PostgreSQL, ISO text of one width (it sorts) in SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text for SQLite, which has no type for an instant."""
+        return dialect.type_descriptor(String(32) if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - as SQLAlchemy has it
+        """To UTC. Raises ValueError for a time without zone: whose time it is would be a guess."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a recorded time must be timezone-aware")
+        moment = value.astimezone(UTC)
+        return moment.isoformat(timespec="microseconds") if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
+        """To an aware UTC time. Text that is none was written by somebody else: it is read as ``UNREADABLE``."""
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
+            return UNREADABLE
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", UtcTime, nullable=False),
+    _text("person_id"),
+    _text("person_name"),
+    _text("local_id"),
+    _text("kind"),
+    _text("structure_id"),
+    _text("structure_name"),
+    _text("application"),
+    _text("patient_oid"),
+    _text("patient_value"),
+    _text("document"),
+    _text("document_unique_id"),
+    _text("act"),
+    _text("transaction"),
+    _text("purpose"),
+    _text("reason"),
+    _text("effect"),
+    _text("rule"),
+    _text("basis"),
+    _text("outcome"),
+    _text("outcome_code"),
+    _text("correlation_id"),
+    Column("secret", Boolean, nullable=False),
+    Column("on_behalf", Boolean, nullable=True),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("traces_patient", "patient_value", "patient_oid", "time"),
+    Index("traces_person", "person_id", "seq"),
+    Index("traces_time", "time"),
+)
+
+# One row: the end of the chain. Writers lock it, so that no two traces follow the same one; a removed end shows.
+trace_head = Table(
+    "trace_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# One row per purge: the chain that is left starts after ``seq``, from ``hash``.
+trace_anchors = Table(
+    "trace_anchors",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", String(64), nullable=False),
+    Column("removed", Integer, nullable=False),
+    Column("time", UtcTime, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("category", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("patient_oid", String(32), nullable=False),
+    Column("patient_value", String(15), nullable=False),
+    Column("structure_id", String(32), nullable=False),
+    Column("professional_id", String(32), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("information_case", Integer, nullable=True),
+    Column("informed_at", UtcTime, nullable=True),
+    Column("recorded", UtcTime, nullable=False),
+    Column("recorder_id", String(128), nullable=False),
+    Index("consents_patient", "patient_value", "patient_oid"),
+)
+
+# ``live_key``, ``live_unique_id`` and ``live_content`` are null once the row no longer stands in anybody's way:
+# unique constraints let any number of nulls in, in SQLite and in PostgreSQL.
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("caller_id", String(128), nullable=False),
+    Column("structure_id", String(32), nullable=False),
+    Column("key_digest", String(64), nullable=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("live_key", String(64), nullable=True),
+    Column("lot", String(128), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reserved_at", UtcTime, nullable=False),
+    Column("settled_at", UtcTime, nullable=True),
+    UniqueConstraint("live_key", name="submissions_live_key"),
+    Index("submissions_key", "key_digest"),
+    Index("submissions_state", "state", "reserved_at"),
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("submission_id", String(36), ForeignKey("submissions.id"), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("patient_oid", String(32), nullable=False),
+    Column("patient_value", String(15), nullable=False),
+    Column("unique_id", String(128), nullable=False),
+    Column("logical_id", String(128), nullable=False),
+    Column("type_code", String(128), nullable=False),
+    Column("sha1", String(40), nullable=False),
+    Column("media_type", String(128), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("content", String(64), nullable=False),
+    Column("live_unique_id", String(128), nullable=True),
+    Column("live_content", String(64), nullable=True),
+    Column("withdrawn_at", UtcTime, nullable=True),
+    UniqueConstraint("live_unique_id", name="publications_live_unique_id"),
+    UniqueConstraint("live_content", name="publications_live_content"),
+)
+
+pairings = Table(
+    "pairings",
+    metadata,
+    Column("application", String(128), primary_key=True),
+    Column("external_id", String(128), primary_key=True),
+    Column("patient_oid", String(32), primary_key=True),
+    Column("patient_value", String(15), primary_key=True),
+    Column("relation", String(16), nullable=False),
+    Column("may_feed", Boolean, nullable=False),
+    Column("may_read", Boolean, nullable=False),
+)

@@ -1,0 +1,247 @@
+"""Traces: one row per act, permitted or refused, appended to a hash chain and never changed (EXI 18).
+
+The INS is stored as it is, because the patient has a right to the history of accesses; nothing here logs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, select, update
+
+from facade.domain.access import Purpose
+from facade.domain.ins import INS
+from facade.records.chain import GENESIS, ChainHead, ChainProblem, Examination, Link, link_hash
+from facade.records.engine import Database
+from facade.records.schema import trace_anchors, trace_head
+from facade.records.schema import traces as table
+
+_BATCH = 500
+_EMERGENCIES = frozenset(purpose.value for purpose in Purpose if purpose.is_emergency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One act.
+
+    ``kind``       kind of caller (CallerKind), empty when nobody was recognised.
+    ``person_id``  national id; ``local_id`` the token's ``sub`` or ``jti``, never the token.
+    ``document``   logical id; ``transaction`` the DMP transaction (``TD3.2``); ``rule`` and ``basis`` of the decision.
+    ``outcome``    ``success``, ``refused`` or ``error``; ``outcome_code`` the code of the error or refusal.
+    ``on_behalf``  whether it was stated that a masking is on the holder's behalf; None where no such act was done.
+    """
+
+    time: datetime
+    kind: str
+    act: str
+    effect: str
+    rule: str
+    outcome: str
+    person_id: str = field(default="", repr=False)
+    person_name: str = field(default="", repr=False)
+    local_id: str = field(default="", repr=False)
+    structure_id: str = ""
+    structure_name: str = ""
+    application: str = ""
+    patient: INS | None = None
+    document: str = field(default="", repr=False)
+    document_unique_id: str = field(default="", repr=False)
+    transaction: str = ""
+    purpose: str = Purpose.NORMAL.value
+    reason: str = field(default="", repr=False)
+    basis: str = ""
+    outcome_code: str = ""
+    correlation_id: str = ""
+    secret: bool = False
+    on_behalf: bool | None = None
+
+    @property
+    def emergency(self) -> bool:
+        """Whether the purpose is one of the two emergencies of art. L. 1111-17 I."""
+        return self.purpose in _EMERGENCIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTrace(Trace):
+    """A trace with its place in the chain."""
+
+    seq: int
+    previous: str = field(repr=False)
+    hash: str = field(repr=False)
+
+    def as_dict(self) -> dict[str, str | int | bool | None]:
+        """Everything, as plain values in a fixed order: one line of an export."""
+        return {**_content(self.seq, _columns(self)), "previous": self.previous, "hash": self.hash}
+
+
+class Traces:
+    """The table of traces. Every method raises RecordsUnavailable when the database cannot be used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, trace: Trace) -> int:
+        """Write one trace at the end of the chain and return its number. Durable when this returns."""
+        columns = _columns(trace)
+        with self._database.writing() as connection:
+            head = _head(connection, lock=True)
+            seq = head.seq + 1
+            digest = link_hash(head.hash, _content(seq, columns))
+            connection.execute(insert(table), {**columns, "seq": seq, "previous": head.hash, "hash": digest})
+            connection.execute(update(trace_head).where(trace_head.c.id == 1), {"seq": seq, "hash": digest})
+        return seq
+
+    def for_patient(
+        self, patient: INS, since: datetime | None = None, until: datetime | None = None, limit: int = 1000
+    ) -> list[StoredTrace]:
+        """The traces of one record, newest first. ``since`` is included, ``until`` is not."""
+        wanted = and_(_of_patient(patient), *_period(since, until))
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(table).where(wanted).order_by(table.c.time.desc(), table.c.seq.desc()).limit(limit)
+            )
+            return [_stored(row) for row in found]
+
+    def export(
+        self,
+        *,
+        patient: INS | None = None,
+        person_id: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[StoredTrace]:
+        """Every trace that fits all that is given, oldest first. Holds no transaction open between two batches."""
+        wanted = _period(since, until)
+        if patient is not None:
+            wanted.append(_of_patient(patient))
+        if person_id:
+            wanted.append(table.c.person_id == person_id)
+        last = 0
+        while True:
+            with self._database.reading() as connection:
+                batch = connection.execute(_after(last, wanted)).all()
+            yield from (_stored(row) for row in batch)
+            if len(batch) < _BATCH:
+                return
+            last = batch[-1].seq
+
+    def head(self) -> ChainHead:
+        """The end of the chain, to be noted elsewhere and compared later."""
+        with self._database.reading() as connection:
+            return _head(connection)
+
+    def verify(self) -> list[ChainProblem]:
+        """Recompute the whole chain. An empty list: nothing was removed, changed or reordered."""
+        with self._database.snapshot() as connection:
+            examination = Examination(_start(connection))
+            problems: list[ChainProblem] = []
+            for row in _walk(connection):
+                problems.extend(examination.see(_link(row)))
+            problems.extend(examination.end(_head(connection)))
+        return problems
+
+    def purge(self, before: datetime, *, now: datetime) -> int:
+        """Remove the oldest traces, up to the first that is not older than ``before``; return how many.
+
+        Only the start of the chain is cut, so a trace written while the clock was ahead keeps those after it. The
+        anchor left behind lets ``verify`` start where the chain now starts.
+        """
+        with self._database.writing() as connection:
+            head = _head(connection, lock=True)
+            kept = connection.execute(select(func.min(table.c.seq)).where(table.c.time >= before)).scalar_one()
+            last = head.seq if kept is None else kept - 1
+            cut = connection.execute(
+                select(table.c.seq, table.c.hash).where(table.c.seq <= last).order_by(table.c.seq.desc()).limit(1)
+            ).first()
+            if cut is None:
+                return 0
+            removed = connection.execute(delete(table).where(table.c.seq <= cut.seq)).rowcount
+            connection.execute(
+                insert(trace_anchors), {"seq": cut.seq, "hash": cut.hash, "removed": removed, "time": now}
+            )
+        return removed
+
+
+def _columns(trace: Trace) -> dict[str, Any]:
+    if trace.time.tzinfo is None:
+        raise ValueError("the time of a trace must be timezone-aware")
+    values = {item.name: getattr(trace, item.name) for item in fields(Trace)}
+    patient: INS | None = values.pop("patient")
+    values["patient_oid"] = patient.kind.value if patient else ""
+    values["patient_value"] = patient.value if patient else ""
+    values["time"] = trace.time.astimezone(UTC)
+    return {name: _clean(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _clean(value: str) -> str:
+    # What PostgreSQL cannot store (NUL) or UTF-8 cannot write (lone surrogates) must not cost a trace.
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _content(seq: int, columns: dict[str, Any]) -> dict[str, str | int | bool | None]:
+    return {"seq": seq, **columns, "time": columns["time"].isoformat(timespec="microseconds")}
+
+
+def _link(row: Row[Any]) -> Link:
+    # From the columns themselves: a trace that was tampered with need not be one that can be read.
+    columns = _by_name(row)
+    seq, previous, digest = columns.pop("seq"), columns.pop("previous"), columns.pop("hash")
+    return Link(seq, _content(seq, columns), previous, digest)
+
+
+def _stored(row: Row[Any]) -> StoredTrace:
+    values = _by_name(row)
+    oid, value = values.pop("patient_oid"), values.pop("patient_value")
+    return StoredTrace(patient=_patient(oid, value), **values)
+
+
+def _by_name(row: Row[Any]) -> dict[str, Any]:
+    return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented access to a row by name
+
+
+def _patient(oid: str, value: str) -> INS | None:
+    try:
+        return INS.of(oid, value) if value else None
+    except ValueError:
+        return None
+
+
+def _of_patient(patient: INS) -> ColumnElement[bool]:
+    return and_(table.c.patient_value == patient.value, table.c.patient_oid == patient.kind.value)
+
+
+def _period(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    wanted: list[ColumnElement[bool]] = []
+    if since is not None:
+        wanted.append(table.c.time >= since)
+    if until is not None:
+        wanted.append(table.c.time < until)
+    return wanted
+
+
+def _after(last: int, wanted: list[ColumnElement[bool]]) -> Select[Any]:
+    return select(table).where(table.c.seq > last, *wanted).order_by(table.c.seq).limit(_BATCH)
+
+
+def _walk(connection: Connection) -> Iterator[Row[Any]]:
+    last = 0
+    while batch := connection.execute(_after(last, [])).all():
+        yield from batch
+        last = batch[-1].seq
+
+
+def _head(connection: Connection, *, lock: bool = False) -> ChainHead:
+    # FOR UPDATE makes PostgreSQL's writers queue here; SQLite has none and needs none after BEGIN IMMEDIATE.
+    query = select(trace_head.c.seq, trace_head.c.hash).where(trace_head.c.id == 1)
+    row = connection.execute(query.with_for_update() if lock else query).one()
+    return ChainHead(row.seq, row.hash)
+
+
+def _start(connection: Connection) -> ChainHead:
+    row = connection.execute(
+        select(trace_anchors.c.seq, trace_anchors.c.hash).order_by(trace_anchors.c.seq.desc()).limit(1)
+    ).first()
+    return ChainHead(row.seq, row.hash) if row else ChainHead(0, GENESIS)

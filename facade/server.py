@@ -1,0 +1,43 @@
+"""The production server: granian, WSGI, a pool of threads in each process.
+
+Threads isolate a heavy search from light requests; a search's CPU section runs one at a time per process anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from facade.records.engine import migrate
+from facade.settings import Settings
+
+
+def run() -> None:
+    """Migrate the database, then serve until a signal. Settings come from the environment."""
+    settings = Settings()
+    migrate(settings.database_url)
+    Server(
+        "facade.server:application",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        backpressure=settings.threads,
+        factory=True,
+        websockets=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=2,
+        respawn_failed_workers=True,
+        process_name="dmp-facade",
+    ).serve()
+
+
+def application() -> Any:
+    """The WSGI application of one worker process."""
+    from facade.app import create_app  # noqa: PLC0415 - imported in the worker, not in its supervisor
+
+    return create_app(Settings())

@@ -1,0 +1,152 @@
+"""Every setting of the facade, typed, with its environment variable and default.
+
+Each setting is read from ``DMP_FACADE_<NAME>`` (nested ones with ``__``, lists and objects as JSON) and, below that,
+from the TOML file named by ``DMP_FACADE_CONFIG``. Where the official texts leave something open, the setting's
+description says so and the default is the value seen in the official samples.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MEGABYTE = 1024 * 1024
+THREE_YEARS = timedelta(days=3 * 366)
+
+
+class StructureSettings(BaseModel):
+    """A care structure this facade works for, as declared to the Assurance Maladie (EXI 26, EXI 29)."""
+
+    id: str = Field(description="Struct_IdNat: 1+FINESS, 3+SIRET, 4+RPPS+rank")
+    name: str
+    sector: str = Field(description="TRE_R02 sector of activity, e.g. SA01")
+    homologated_on: date | None = Field(None, description="Date of the AIR self-homologation (EXI 29)")
+    homologated_until: date | None = Field(None, description="Its end, three years after at most (EXI 29)")
+
+    @model_validator(mode="after")
+    def _three_years_at_most(self) -> StructureSettings:
+        if self.homologated_until and not self.homologated_on:
+            raise ValueError("homologated_until needs homologated_on (EXI 29)")
+        if (
+            self.homologated_on
+            and self.homologated_until
+            and self.homologated_until - self.homologated_on > THREE_YEARS
+        ):
+            raise ValueError("a self-homologation is valid for three years at most (EXI 29)")
+        return self
+
+
+class IssuerSettings(BaseModel):
+    """A token issuer that is believed, and for which kind of caller."""
+
+    issuer: str = Field(description="Exact value of the iss claim")
+    kind: Literal["professional", "structure", "citizen"]
+    audience: str = "dmp-facade"
+    algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
+    jwks_uri: str = Field("", description="Where the keys are; empty: from the issuer's discovery document")
+
+
+class VihfSettings(BaseModel):
+    """What the official text leaves open in a VIHF (dialects seen between samples, volets and example code)."""
+
+    version: str = Field("3.0", description="VIHF_Version: 3.0 in all samples, 4.0 in one table")
+    mode_attribute: str = Field("Authentification_mode", description="or Authentification_Mode")
+    purpose_oid: str = Field("1.2.250.1.213.1.1.4.248", description="or 1.2.250.1.213.1.1.4.336 (JDV_J38)")
+    context_class: str = Field(
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI",
+        description="AuthnContextClassRef: how the user logged in locally (EX_0.1-1020)",
+    )
+    context_declaration: str = Field("CONF_EXI_PGSSIS", description="AuthnContextDecl of AIR simplifié (EX_AIR-050)")
+    conditions_seconds: int | None = Field(None, description="Write Conditions valid this long; no sample has any")
+    hash: Literal["sha256", "sha1"] = Field("sha256", description="Samples of 2020 are SHA-1, those of 2024 SHA-256")
+    reuse_seconds: float = Field(120.0, description="A VIHF serves the same caller, patient and purpose this long")
+
+
+class DmpSettings(BaseModel):
+    """Where the DMP is and with which certificates it is spoken to."""
+
+    base_url: str = Field("", description="https://<host>/si-dmp-server/v2/services")
+    ca: Path | None = Field(None, description="PEM of the authorities the DMP's certificate must come from")
+    auth_certificate: Path | None = Field(None, description="ORG AUTH_CLI (TLS client): PEM, or PKCS#12 (.p12)")
+    auth_key: Path | None = Field(None, description="Its key, PEM; none with PKCS#12")
+    auth_password: SecretStr | None = None
+    sign_certificate: Path | None = Field(None, description="ORG SIGN (VIHF and lots): PEM, or PKCS#12 (.p12)")
+    sign_key: Path | None = Field(None, description="Its key, PEM; none with PKCS#12")
+    sign_password: SecretStr | None = None
+    connect_timeout: float = Field(3.0, description="Seconds")
+    read_timeout: float = Field(20.0, description="Seconds between two bytes of an answer")
+    pool_size: int = Field(64, description="Connections kept open to the DMP")
+    lps_name: str = Field("dmp-facade", description="LPS_Nom of the VIHF")
+    lps_id: str = Field("", description="LPS_ID of the VIHF, optional")
+    homologation_id: SecretStr = Field(SecretStr(""), description="LPS_ID_HOMOLOGATION_DMP, secret (EX_GEN-1490)")
+    vihf: VihfSettings = VihfSettings()
+
+
+class Settings(BaseSettings):
+    """The settings of one facade."""
+
+    model_config = SettingsConfigDict(env_prefix="DMP_FACADE_", env_nested_delimiter="__", extra="forbid")
+
+    public_url: str = Field("http://127.0.0.1:8000", description="What clients see before /fhir, /docs")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = Field(2, description="Server processes")
+    threads: int = Field(64, description="Requests served at once by one process")
+    database_url: str = Field("sqlite:///dmp-facade.db", description="SQLAlchemy URL of traces, consents, publications")
+    seal_secrets: tuple[SecretStr, ...] = Field(
+        (), description="Secrets of the sealed ids: the first seals, all open. At least 32 characters each"
+    )
+    issuers: tuple[IssuerSettings, ...] = ()
+    two_factor_acr: tuple[str, ...] = Field(("eidas1",), description="acr values that mean two factors (EXI 23)")
+    bound_structure_tokens: bool = Field(True, description="A structure's token must be bound to its certificate")
+    trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose Client-Cert is believed (RFC 9440)")
+    structures: tuple[StructureSettings, ...] = Field((), description="The structures served, with their homologation")
+    own_structure: str = Field("", description="Struct_IdNat of the structure that holds the certificates")
+    oid_root: str = Field("", description="OID root under which uniqueIds and sourceId are made")
+    dmp: DmpSettings = DmpSettings()
+    test_identities: bool = Field(False, description="Accept INS of the test and demo authorities (.10, .11)")
+    identity_status_required: bool = Field(False, description="A publication must state the identity's reliability")
+    citizens: bool = Field(False, description="Accept patients, representatives, applications (assumed interface)")
+    habilitation: Literal["known-denials", "strict", "off"] = "known-denials"
+    masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")
+    traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
+    max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")
+    max_page: int = Field(200, description="Largest _count")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("seal_secrets")
+    @classmethod
+    def _long_enough(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(secret.get_secret_value()) < 32 for secret in secrets):  # noqa: PLR2004 - said in the description
+            raise ValueError("a seal secret has at least 32 characters")
+        return secrets
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then the TOML file."""
+        del dotenv_settings, file_secret_settings
+        sources = (init_settings, env_settings)
+        file = os.environ.get("DMP_FACADE_CONFIG")
+        return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
+
+    @property
+    def fhir_base(self) -> str:
+        """The FHIR base URL, without a slash at its end."""
+        return f"{self.public_url.rstrip('/')}/fhir"

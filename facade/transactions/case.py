@@ -1,0 +1,190 @@
+"""One act of one caller on one record: judged, done, traced, in this order.
+
+Every transaction opens a Case. Its answer can leave only after the Case is closed, and closing it writes the trace:
+if the trace cannot be written the answer is not given (référentiel EXI 18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+
+from facade.domain.access import Act, Context, Decision, Effect, Oppositions
+from facade.domain.dmp import DmpSession, DocumentAnswer
+from facade.domain.document import DocumentEntry
+from facade.domain.dossier import Dossier
+from facade.domain.errors import FacadeError, NotFound, Refused
+from facade.domain.ins import INS
+from facade.policy import access
+from facade.policy.tables import Scope
+from facade.records.traces import Trace
+from facade.transactions.actor import Actor
+from facade.transactions.services import Services
+
+Ask = Callable[[DmpSession], DocumentAnswer]
+_NOT_JUDGED = Decision(Effect.DENY, "not-judged", "")
+
+
+class Case:
+    """A context manager around one act. ``transaction`` is the DMP's name of it (``TD3.1``), for the trace."""
+
+    def __init__(self, services: Services, actor: Actor, act: Act, patient: INS, transaction: str) -> None:
+        self.services = services
+        self.actor = actor
+        self.act = act
+        self.patient = patient
+        self.transaction = transaction
+        self.now = services.clock()
+        self.caller = actor.caller.toward(patient)
+        self.document: DocumentEntry | None = None
+        self.hidden = False
+        self._decisions: dict[Act, Decision] = {}
+        self._context: Context | None = None
+
+    def __enter__(self) -> Case:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        outcome, code = _outcome(error, hidden=self.hidden)
+        for act, decision in (self._decisions or {self.act: _NOT_JUDGED}).items():
+            self._trace(act, decision, outcome, code)
+
+    @property
+    def session(self) -> DmpSession:
+        """What a VIHF of this act is made for."""
+        actor = self.actor
+        return DmpSession(self.caller, self.patient, actor.purpose, actor.secret, actor.traceparent)
+
+    @property
+    def context(self) -> Context:
+        """What the decision depends on besides the caller and the record; the oppositions are read once."""
+        if self._context is None:
+            self._context = Context(
+                purpose=self.actor.purpose,
+                now=self.now,
+                reason=self.actor.reason,
+                secret=self.actor.secret,
+                on_behalf_of_holder=self.actor.on_behalf_of_holder,
+                oppositions=self._oppositions(),
+            )
+        return self._context
+
+    def precheck(self) -> None:
+        """Refuse what no answer of the DMP could allow, before the DMP is asked. Raises Refused."""
+        services = self.services
+        decision = access.precheck(services.access, self.caller, self.act, self.context, self.patient, services.policy)
+        if decision is not None:
+            self._decisions[self.act] = decision
+            raise Refused(decision)
+
+    def require(self, dossier: Dossier, document: DocumentEntry | None = None, act: Act | None = None) -> Decision:
+        """Judge the act on the record, or on one document of it.
+
+        Raises NotFound when the document must not exist for this caller, Refused for every other denial.
+        """
+        decision = self._decide(dossier, document, act or self.act)
+        if decision.permits:
+            return decision
+        if self.services.access.scope(decision.rule) is Scope.DOCUMENT:
+            self.hidden = True
+            raise NotFound.of("document.unknown")
+        raise Refused(decision)
+
+    def visible(self, dossier: Dossier, documents: Iterable[DocumentEntry]) -> list[DocumentEntry]:
+        """Only the documents this caller may see. Everything that leaves the house has passed here."""
+        services = self.services
+        permitted = access.visible(
+            services.access,
+            self.caller,
+            dossier,
+            list(documents),
+            self.context,
+            self.patient,
+            services.policy,
+            self.act,
+        )
+        return [document for document, _ in permitted]
+
+    def sees(self, dossier: Dossier, document: DocumentEntry) -> bool:
+        """Whether this caller may read one document, without judging the act again."""
+        services = self.services
+        found = access.visible(
+            services.access, self.caller, dossier, [document], self.context, self.patient, services.policy, Act.READ
+        )
+        return bool(found)
+
+    def ask(self, question: Ask) -> tuple[Dossier, DocumentAnswer]:
+        """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at."""
+        self.precheck()
+        pending = self.services.parallel.submit(self.services.gateway.check_access, self.session)
+        answer, failure = None, None
+        try:
+            answer = question(self.session)
+        except FacadeError as error:
+            failure = error
+        dossier = pending.result()
+        self.require(dossier)
+        if answer is None:
+            raise failure or NotFound.of("document.unknown")
+        return dossier, answer
+
+    def also(self, act: Act) -> None:
+        """Replace the provisional act by the one the request turned out to be: each of them leaves its own trace."""
+        self._decisions.pop(self.act, None)
+        self.act = act
+
+    def _decide(self, dossier: Dossier, document: DocumentEntry | None, act: Act) -> Decision:
+        services = self.services
+        decision = access.decide(
+            services.access, self.caller, act, dossier, document, self.context, self.patient, services.policy
+        )
+        self._decisions[act] = decision
+        if document is not None:
+            self.document = document
+        return decision
+
+    def _oppositions(self) -> Oppositions:
+        return self.services.consents.oppositions(self.patient, self.caller.structure.id, self.caller.id)
+
+    def _trace(self, act: Act, decision: Decision, outcome: str, code: str) -> None:
+        caller, actor, document = self.caller, self.actor, self.document
+        trace = Trace(
+            time=self.now,
+            kind=caller.kind.value,
+            act=act.value,
+            effect=decision.effect.value,
+            rule=decision.rule,
+            basis=decision.basis,
+            outcome=outcome,
+            outcome_code=code,
+            person_id=caller.id,
+            person_name=caller.name,
+            local_id=caller.token_id,
+            structure_id=caller.structure.id,
+            structure_name=caller.structure.name,
+            application=caller.application,
+            patient=self.patient,
+            document=document.logical_id if document else "",
+            document_unique_id=document.unique_id if document else "",
+            transaction=self.transaction,
+            purpose=actor.purpose.value,
+            reason=actor.reason,
+            correlation_id=actor.correlation_id,
+            secret=actor.secret,
+            on_behalf=actor.on_behalf_of_holder,
+        )
+        try:
+            self.services.traces.append(trace)
+        except Exception as error:
+            # Whatever the storage says, the answer is withheld; the cause stays in the exception chain.
+            raise FacadeError.of("trace.unavailable") from error
+
+
+def _outcome(error: BaseException | None, *, hidden: bool) -> tuple[str, str]:
+    if error is None:
+        return "success", ""
+    if isinstance(error, Refused) or hidden:
+        return "refused", ""
+    if isinstance(error, FacadeError):
+        return "error", error.problems[0].code
+    return "error", "server.unexpected"

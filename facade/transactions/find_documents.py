@@ -1,0 +1,70 @@
+"""ITI-67: search the documents of one record. TD0.2 and TD3.1 go out at the same time.
+
+Source: ITI TF-2 3.67, PDSm flux 5b; DMP TD3.1. The result is masked for this caller before it is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from facade.domain.access import Act
+from facade.domain.dmp import DmpSession, DocumentAnswer
+from facade.domain.document import DocumentEntry
+from facade.domain.errors import DmpRefused
+from facade.domain.ins import INS
+from facade.transactions import render
+from facade.transactions.actor import Actor
+from facade.transactions.case import Case
+from facade.transactions.services import Services
+from facade.translation.search_in import SearchRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of the result is wanted: skip ``offset``, give ``count`` at most."""
+
+    offset: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``total`` counts what this caller may see, ``resources`` holds the page asked for."""
+
+    patient: INS
+    total: int
+    resources: list[dict[str, Any]]
+    warnings: tuple[DmpRefused, ...]
+
+
+def find_documents(services: Services, actor: Actor, search: SearchRequest, page: Page) -> Found:
+    """Search, mask, count, cut the page and write it. Raises Refused, DmpRefused, DmpUnavailable."""
+    with Case(services, actor, Act.SEARCH, search.patient, "TD3.1") as case:
+        dossier, answer = case.ask(lambda session: _question(services, session, search))
+        matching = [entry for entry in case.visible(dossier, answer.entries) if _matches(services, search, entry)]
+        ordered = search.ordered(matching)
+        shown = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
+        return Found(search.patient, len(ordered), render.documents(services, search.patient, shown), answer.warnings)
+
+
+def _question(services: Services, session: DmpSession, search: SearchRequest) -> DocumentAnswer:
+    gateway = services.gateway
+    if search.empty:
+        return DocumentAnswer(())
+    if search.ids:
+        return gateway.get_documents(session, logical_ids=_logical_ids(services, search))
+    if search.unique_ids:
+        return gateway.get_documents(session, unique_ids=search.unique_ids)
+    if search.uuids:
+        return gateway.get_documents(session, entry_uuids=search.uuids)
+    return gateway.find_documents(session, search.query)
+
+
+def _matches(services: Services, search: SearchRequest, entry: DocumentEntry) -> bool:
+    return search.matches(entry) and (not search.ids or entry.logical_id in _logical_ids(services, search))
+
+
+def _logical_ids(services: Services, search: SearchRequest) -> list[str]:
+    opened = [services.ids.open_document(sealed) for sealed in search.ids]
+    return [found[1] for found in opened if found is not None and found[0] == search.patient]

@@ -1,0 +1,152 @@
+"""One document on its way to the DMP: its metadata read, its bytes checked, its CDA given or made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from facade.domain.access import Act
+from facade.domain.document import DocumentEntry, SourcePatient
+from facade.domain.dossier import Dossier, Traits
+from facade.domain.errors import InvalidInput, NotFound
+from facade.transactions.case import Case
+from facade.transactions.services import Services
+from facade.translation import attachment, cda_read, cda_write
+from facade.translation.document_in import (
+    DocumentContext,
+    DocumentDraft,
+    DocumentTarget,
+    read_document_reference,
+)
+from facade.translation.problems import Fill
+from facade.translation.subject_in import Subject
+from facade.translation.tables import CodeTables
+
+_CONTENT = "DocumentReference.content.attachment"
+_CDA_TYPES = ("text/xml", "application/xml", "application/hl7-cda+xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document that was read and checked. ``sha1`` and ``size`` are of the file the client sent."""
+
+    draft: DocumentDraft
+    content: bytes = field(repr=False)
+    sha1: str
+    size: int
+    is_cda: bool
+    subject: Subject = field(repr=False)
+
+    @property
+    def entry(self) -> DocumentEntry:
+        """The metadata read from the request."""
+        return self.draft.entry
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the file the client sent."""
+        return self.draft.media_type
+
+    @property
+    def filled(self) -> tuple[Fill, ...]:
+        """What the facade filled in."""
+        return self.draft.filled
+
+    @property
+    def unsupported_relations(self) -> tuple[str, ...]:
+        """The relatesTo codes the DMP has no equivalent of."""
+        return self.draft.unsupported_relations
+
+    def source_patient(self, traits: Traits) -> SourcePatient:
+        """SourcePatientId and -Info: what the request says, else the traits of the record."""
+        given = self.subject.source or SourcePatient()
+        return replace(
+            given,
+            id=given.id or self.subject.ins.cx,
+            family=given.family or traits.birth_family or traits.family,
+            given=given.given or traits.given,
+            birth_date=given.birth_date or (traits.birth_date.strftime("%Y%m%d") if traits.birth_date else ""),
+            sex=given.sex or traits.sex,
+        )
+
+    def cda(self, codes: CodeTables, traits: Traits, replaced: DocumentEntry | None) -> bytes:
+        """The CDA that goes to the DMP: the one given, or a level 1 made around the file."""
+        if self.is_cda:
+            return self.content
+        source = self.source_patient(traits)
+        return cda_write.wrap(
+            replace(self.entry, source_patient=source),
+            self.content,
+            self.media_type,
+            tables=codes,
+            traits=traits,
+            replaced_unique_id=replaced.unique_id if replaced else "",
+            version_number=2 if replaced else 1,
+        )
+
+
+def prepare(
+    services: Services,
+    subject: Subject,
+    context: DocumentContext,
+    resource: dict[str, Any],
+    text: str | None,
+    index: Mapping[str, Any],
+) -> Prepared:
+    """Read one DocumentReference and its bytes. Raises InvalidInput with everything that is wrong."""
+    if text is None:
+        raise InvalidInput.of("attachment.missing", f"{_CONTENT}.data")
+    content = attachment.decode(text, f"{_CONTENT}.data")
+    media_type = _media_type(resource)
+    header = None
+    if media_type in _CDA_TYPES:
+        header = cda_read.read_header(content)
+    draft = read_document_reference(resource, subject, context, index=index, cda=header, media_type=media_type)
+    if header is None and services.codes.format_of_media(media_type) is None:
+        available = ", ".join(sorted(services.codes.wrappable_media_types))
+        raise InvalidInput.of(
+            "media-type.not-wrapped", f"{_CONTENT}.contentType", value=media_type[:60], available=available
+        )
+    sha1, size = attachment.check_attachment(draft.attachment, content)
+    if header is not None and (problems := cda_read.check_against(header, draft.entry)):
+        raise InvalidInput(problems)
+    return Prepared(draft, content, sha1, size, header is not None, subject)
+
+
+def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> DocumentEntry | None:
+    """The document this one replaces, as the DMP has it now, once the caller was judged on it.
+
+    Raises InvalidInput ``replace.target-unknown`` for a document that is not there or not for this caller.
+    """
+    target = prepared.draft.replaces
+    if target is None:
+        return None
+    current = _find_target(case, target)
+    if current is None:
+        raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target")
+    try:
+        case.require(dossier, current, Act.REPLACE)
+    except NotFound as error:
+        raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target") from error
+    return current
+
+
+def _find_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:
+    gateway, session = case.services.gateway, case.session
+    if target.id:
+        opened = case.services.ids.open_document(target.id)
+        if opened is None or opened[0] != case.patient:
+            return None
+        answer = gateway.get_documents(session, logical_ids=[opened[1]])
+    elif target.unique_id:
+        answer = gateway.get_documents(session, unique_ids=[target.unique_id])
+    else:
+        answer = gateway.get_documents(session, entry_uuids=[target.uuid])
+    return max(answer.entries, key=lambda entry: entry.version, default=None)
+
+
+def _media_type(resource: Mapping[str, Any]) -> str:
+    contents = resource.get("content") or [{}]
+    declared = contents[0].get("attachment", {}).get("contentType", "")
+    return str(declared).split(";")[0].strip().lower()

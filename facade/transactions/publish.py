@@ -1,0 +1,250 @@
+"""ITI-105 and ITI-65: publish documents as one signed lot (TD2.1), all or nothing.
+
+Order: what the request says is read and refused first, then what is recorded here (opposition, duplicate), then the
+record (TD0.2), and only then is anything sent. Sources: référentiel EXI 02, 05, 06; ITI TF-2 3.41, 3.65, 3.105.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from facade.domain.access import Act
+from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
+from facade.domain.dossier import Dossier, Traits
+from facade.domain.errors import DmpUnavailable, FacadeError, InvalidInput
+from facade.domain.ins import INS
+from facade.records.publications import Intent, Reservation
+from facade.records.publications import Request as LedgerRequest
+from facade.transactions import render
+from facade.transactions.actor import Actor
+from facade.transactions.case import Case
+from facade.transactions.prepare import Prepared, prepare, target_of_replacement
+from facade.transactions.services import Services
+from facade.translation.document_in import DocumentContext
+from facade.translation.problems import Fill
+from facade.translation.subject_in import Subject, read_subject
+from facade.translation.submission_in import (
+    SubmissionContext,
+    SubmissionParts,
+    make_submission_set,
+    read_submission_set,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a client asks to be published.
+
+    ``documents`` pairs each DocumentReference with the base64 text of its attachment; ``lot`` is the List of an
+    ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
+    """
+
+    documents: tuple[tuple[dict[str, Any], str | None], ...]
+    index: Mapping[str, Any]
+    lot: dict[str, Any] | None = None
+    idempotency_key: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The documents as stored, what was filled, and whether this is the answer to a repeated request."""
+
+    patient: INS
+    entries: tuple[DocumentEntry, ...]
+    resources: list[dict[str, Any]]
+    lot_id: str
+    filled: tuple[Fill, ...]
+    unsupported_relations: tuple[str, ...]
+    replayed: bool = False
+
+
+def order_of_bundle(parts: SubmissionParts, contents: Mapping[int, str], *, key: str, fingerprint: str) -> Order:
+    """The order an ITI-65 Bundle makes."""
+    documents = tuple((part.resource, contents.get(part.content_index)) for part in parts.documents)
+    return Order(documents, parts.index, parts.lot, key, fingerprint)
+
+
+def publish(services: Services, actor: Actor, order: Order) -> Published:
+    """Publish. Raises InvalidInput, Refused, Conflict, DmpRefused, DmpUnavailable; nothing is half-done."""
+    subject = _one_subject(services, order)
+    with Case(services, actor, Act.PUBLISH, subject.ins, "TD2.1") as case:
+        case.precheck()
+        return _publish(case, subject, order)
+
+
+def _one_subject(services: Services, order: Order) -> Subject:
+    subjects = [read_subject(resource, order.index, services.subjects) for resource, _ in order.documents]
+    if order.lot is not None:
+        subjects.append(read_subject(order.lot, order.index, services.subjects))
+    if any(subject.ins != subjects[0].ins for subject in subjects):
+        raise InvalidInput.of("bundle.several-patients", "Bundle.entry.resource.subject")
+    return subjects[0]
+
+
+def _publish(case: Case, subject: Subject, order: Order) -> Published:
+    services = case.services
+    contexts = [_document_context(case) for _ in order.documents]
+    drafts = [
+        prepare(services, subject, context, resource, text, order.index)
+        for context, (resource, text) in zip(contexts, order.documents, strict=True)
+    ]
+    lot, lot_filled = _lot(case, subject, order, drafts)
+    reservation = _reserve(case, order, drafts)
+    if reservation.replay:
+        return _replay(case, reservation, drafts)
+    try:
+        dossier = services.gateway.check_access(case.session)
+        submission = _judge_and_wrap(case, dossier, drafts, lot)
+    except BaseException:
+        services.publications.mark_failed(reservation.id, now=case.now)
+        raise
+    _send(case, reservation, submission)
+    entries = tuple(document.entry for document in submission.documents)
+    filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
+    relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
+    resources = render.documents(services, subject.ins, entries)
+    lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid)
+    return Published(subject.ins, entries, resources, lot_id, filled, relations)
+
+
+def _document_context(case: Case) -> DocumentContext:
+    services = case.services
+    return DocumentContext(
+        caller=case.caller,
+        tables=services.codes,
+        now=case.now,
+        entry_uuid=services.new_uuid(),
+        unique_id=_new_oid(services),
+        secret=case.actor.secret,
+    )
+
+
+def _lot(
+    case: Case, subject: Subject, order: Order, drafts: Sequence[Prepared]
+) -> tuple[SubmissionSet, tuple[Fill, ...]]:
+    context = submission_context(case)
+    authors = drafts[0].entry.authors
+    if order.lot is None:
+        return make_submission_set(subject, context, authors), ()
+    return read_submission_set(order.lot, subject, context, authors, index=order.index)
+
+
+def submission_context(case: Case) -> SubmissionContext:
+    """What a lot made by this facade is made with: fresh ids, the facade's sourceId, the caller."""
+    services = case.services
+    return SubmissionContext(
+        caller=case.caller,
+        tables=services.codes,
+        now=case.now,
+        entry_uuid=services.new_uuid(),
+        unique_id=_new_oid(services),
+        source_id=services.settings.oid_root,
+    )
+
+
+def _new_oid(services: Services) -> str:
+    """A uniqueId nobody else makes: 2.25 followed by a fresh UUID as a number (ITU-T X.667)."""
+    return f"2.25.{int(services.new_uuid().replace('-', ''), 16)}"
+
+
+def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservation:
+    """Take the uniqueIds in the ledger. A publication whose outcome was never learnt is settled first."""
+    services = case.services
+    intents = [
+        Intent(
+            case.patient, draft.entry.unique_id, draft.sha1, draft.entry.type_code.code, draft.media_type, draft.size
+        )
+        for draft in drafts
+    ]
+    request = LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
+    reservation = services.publications.reserve(intents, request, now=case.now)
+    if reservation.state == "unknown":
+        _settle(case, reservation)
+        reservation = services.publications.reserve(intents, request, now=case.now)
+    return reservation
+
+
+def _settle(case: Case, reservation: Reservation) -> None:
+    """Learn from the DMP whether a lot of unknown outcome was stored (TD3.1, reference search) and note it."""
+    services, found = case.services, {}
+    for document in reservation.documents:
+        entry_uuid = services.gateway.find_reference(case.session, document.unique_id)
+        if entry_uuid is not None:
+            found[document.unique_id] = entry_uuid
+    if len(found) == len(reservation.documents):
+        services.publications.mark_stored(reservation.id, found, now=case.now)
+    else:
+        services.publications.mark_failed(reservation.id, now=case.now)
+
+
+def _replay(case: Case, reservation: Reservation, drafts: Sequence[Prepared]) -> Published:
+    """Answer a repeated request as the first time: same documents, nothing sent."""
+    services = case.services
+    logical_ids = {document.unique_id: document.logical_id for document in reservation.documents}
+    entries = tuple(
+        replace(draft.entry, unique_id=unique_id, logical_id=logical_id, entry_uuid=logical_id)
+        for draft, (unique_id, logical_id) in zip(drafts, logical_ids.items(), strict=True)
+    )
+    resources = render.documents(services, case.patient, entries)
+    lot_id = services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
+    return Published(case.patient, entries, resources, lot_id, (), (), replayed=True)
+
+
+def _judge_and_wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:
+    services = case.services
+    case.require(dossier)
+    traits = dossier.traits if services.settings.traits_from_dmp else Traits()
+    documents = []
+    for draft in drafts:
+        case.require(dossier, draft.entry)
+        replaced = target_of_replacement(case, dossier, draft)
+        content = draft.cda(services.codes, traits, replaced)
+        entry = replace(
+            draft.entry,
+            source_patient=draft.source_patient(traits),
+            replaces=replaced.entry_uuid if replaced else "",
+            hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
+            size=len(content),
+        )
+        documents.append(NewDocument(entry, content))
+    return Submission(lot, tuple(documents))
+
+
+def _send(case: Case, reservation: Reservation, submission: Submission) -> None:
+    """TD2.1, once. After an unknown outcome the DMP is asked whether it holds the documents: the truth is answered."""
+    services = case.services
+    logical_ids = {document.entry.unique_id: document.entry.logical_id for document in submission.documents}
+    lot_uuid = submission.lot.entry_uuid
+    try:
+        services.gateway.publish(case.session, submission)
+    except DmpUnavailable as error:
+        if not error.outcome_unknown:
+            services.publications.mark_failed(reservation.id, now=case.now)
+            raise
+        services.publications.mark_unknown(reservation.id, now=case.now)
+        _after_unknown_outcome(case, reservation, logical_ids, error)
+    except FacadeError:
+        services.publications.mark_failed(reservation.id, now=case.now)
+        raise
+    services.publications.mark_stored(reservation.id, logical_ids, lot=lot_uuid, now=case.now)
+
+
+def _after_unknown_outcome(
+    case: Case, reservation: Reservation, logical_ids: Mapping[str, str], error: DmpUnavailable
+) -> None:
+    """Return when every document is there; raise when none is, or when nobody can say."""
+    services = case.services
+    try:
+        there = [services.gateway.find_reference(case.session, unique_id) for unique_id in logical_ids]
+    except FacadeError:
+        raise DmpUnavailable("publication.unknown-outcome", outcome_unknown=True) from error
+    if all(there):
+        return
+    if any(there):
+        raise DmpUnavailable("publication.unknown-outcome", outcome_unknown=True) from error
+    services.publications.mark_failed(reservation.id, now=case.now)
+    raise DmpUnavailable("publication.not-stored") from error

@@ -1,0 +1,79 @@
+"""Read one document's metadata, and retrieve its bytes (ITI-68). TD0.2 beside TD3.1, then TD3.2.
+
+What the caller may not see answers exactly as what does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from facade.domain.access import Act
+from facade.domain.document import DocumentEntry
+from facade.domain.dossier import Dossier
+from facade.domain.errors import NotFound
+from facade.domain.ins import INS
+from facade.transactions import render
+from facade.transactions.actor import Actor
+from facade.transactions.case import Case
+from facade.transactions.services import Services
+from facade.translation import cda_read
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One DocumentReference and its version, for the ETag."""
+
+    resource: dict[str, Any]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A document's bytes in one of its forms, and the forms that exist."""
+
+    media_type: str
+    data: bytes | memoryview
+    version: int
+
+
+def open_id(services: Services, sealed: str) -> tuple[INS, str]:
+    """The patient and logicalId of a sealed id. Raises NotFound for anything this facade did not seal."""
+    opened = services.ids.open_document(sealed)
+    if opened is None:
+        raise NotFound.of("document.unknown")
+    return opened
+
+
+def read_document(services: Services, actor: Actor, sealed: str) -> Read:
+    """One document's metadata. Raises NotFound, Refused, DmpRefused, DmpUnavailable."""
+    patient, logical_id = open_id(services, sealed)
+    with Case(services, actor, Act.READ, patient, "TD3.1") as case:
+        _, entry = find_current(case, logical_id)
+        return Read(render.document(services, patient, entry), entry.version)
+
+
+def retrieve_document(services: Services, actor: Actor, sealed: str) -> tuple[Content, Content | None]:
+    """One document's bytes: as registered (CDA), and unwrapped where a CDA level 1 holds another file.
+
+    Raises NotFound, Refused, DmpRefused, DmpUnavailable.
+    """
+    patient, logical_id = open_id(services, sealed)
+    with Case(services, actor, Act.RETRIEVE, patient, "TD3.2") as case:
+        _, entry = find_current(case, logical_id)
+        retrieved = services.gateway.retrieve(case.session, [entry])[0]
+        registered = Content(retrieved.mime_type, retrieved.content, entry.version)
+        inner = cda_read.unwrap(retrieved.content)
+        return registered, Content(inner[0], inner[1], entry.version) if inner else None
+
+
+def find_current(case: Case, logical_id: str) -> tuple[Dossier, DocumentEntry]:
+    """The current metadata version of a document this caller may see. Raises NotFound otherwise."""
+    gateway = case.services.gateway
+    dossier, answer = case.ask(lambda session: gateway.get_documents(session, logical_ids=[logical_id]))
+    versions = [entry for entry in answer.entries if entry.logical_id == logical_id]
+    if not versions:
+        raise NotFound.of("document.unknown")
+    current = max(versions, key=lambda entry: entry.version)
+    case.require(dossier, current)
+    return dossier, current

@@ -1,0 +1,34 @@
+"""From what the caller may see to FHIR: sealed ids, links, and the form the document was published in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from facade.domain.document import DocumentEntry
+from facade.domain.ins import INS
+from facade.transactions.services import Services
+from facade.translation.document_out import NaturalForm, document_reference
+
+
+def documents(services: Services, patient: INS, entries: Sequence[DocumentEntry]) -> list[dict[str, Any]]:
+    """DocumentReferences as plain dicts, in the order of ``entries``."""
+    forms = services.publications.natural_forms([entry.unique_id for entry in entries]) if entries else {}
+    patient_id = services.ids.seal_patient(patient)
+    base = services.settings.fhir_base
+    found = []
+    for entry in entries:
+        form = forms.get(entry.unique_id)
+        natural = NaturalForm(form.media_type, form.sha1, form.size) if form else None
+        sealed = services.ids.seal_document(patient, entry.logical_id)
+        found.append(
+            document_reference(
+                entry, id=sealed, patient_id=patient_id, base=base, tables=services.codes, natural=natural
+            )
+        )
+    return found
+
+
+def document(services: Services, patient: INS, entry: DocumentEntry) -> dict[str, Any]:
+    """One DocumentReference."""
+    return documents(services, patient, [entry])[0]

@@ -1,0 +1,42 @@
+"""The parts every act works with, wired once by ``facade.app``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+
+from facade.domain.dmp import DmpGateway
+from facade.identity.tokens import TokenVerifier
+from facade.policy.access import PolicySettings
+from facade.policy.tables import AccessTables
+from facade.records.consents import Consents
+from facade.records.engine import Database
+from facade.records.publications import Publications
+from facade.records.traces import Traces
+from facade.settings import Settings
+from facade.translation.sealed_ids import SealedIds
+from facade.translation.subject_in import SubjectRules
+from facade.translation.tables import CodeTables
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """``parallel`` runs TD0.2 beside another transaction; ``clock`` and ``new_uuid`` are all that is not input."""
+
+    settings: Settings
+    gateway: DmpGateway
+    codes: CodeTables
+    access: AccessTables
+    policy: PolicySettings
+    database: Database
+    traces: Traces
+    consents: Consents
+    publications: Publications
+    verifier: TokenVerifier
+    ids: SealedIds
+    subjects: SubjectRules
+    parallel: Executor
+    clock: Callable[[], datetime]
+    new_uuid: Callable[[], str]

@@ -1,0 +1,192 @@
+"""Mask, unmask, archive, withdraw: one PATCH becomes one ITI-57 (TD3.3a to d).
+
+The request says what the document should become; what it is now is read first, the difference is the acts, and each
+act is judged on its own. Sources: PDSm flux 3; ITI TF-2 3.57; référentiel 4.3; functional rights 526 and 606.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from facade.domain.access import Act
+from facade.domain.document import Availability, DocumentEntry, SubmissionSet
+from facade.domain.dossier import Dossier
+from facade.domain.errors import Conflict, DmpRefused, DmpUnavailable, InvalidInput, NotFound, Refused
+from facade.domain.ins import INS
+from facade.domain.masking import Flag
+from facade.transactions import render
+from facade.transactions.actor import Actor
+from facade.transactions.case import Case
+from facade.transactions.publish import submission_context
+from facade.transactions.read_document import find_current, open_id
+from facade.transactions.services import Services
+from facade.translation.patch import TargetState, read_patch
+from facade.translation.people import author_of_caller
+from facade.translation.subject_in import Subject
+from facade.translation.submission_in import make_submission_set
+
+_ADDED = {
+    Flag.MASKED_TO_PROFESSIONALS: Act.MASK,
+    Flag.HIDDEN_FROM_PATIENT: Act.HIDE_FROM_PATIENT,
+    Flag.HIDDEN_FROM_REPRESENTATIVES: Act.HIDE_FROM_REPRESENTATIVES,
+}
+_REMOVED = {
+    Flag.MASKED_TO_PROFESSIONALS: Act.UNMASK,
+    Flag.HIDDEN_FROM_PATIENT: Act.SHOW_TO_PATIENT,
+    Flag.HIDDEN_FROM_REPRESENTATIVES: Act.SHOW_TO_REPRESENTATIVES,
+}
+_STATUS = {
+    Availability.ARCHIVED: Act.ARCHIVE,
+    Availability.APPROVED: Act.UNARCHIVE,
+    Availability.DELETED: Act.WITHDRAW,
+}
+_TRANSACTIONS = {
+    Act.MASK: "TD3.3a",
+    Act.UNMASK: "TD3.3a",
+    Act.ARCHIVE: "TD3.3d",
+    Act.UNARCHIVE: "TD3.3d",
+    Act.WITHDRAW: "TD3.3c",
+}
+_STALE = {"XDSMetadataVersionError", "XDSMetadataUpdateError", "XDSMetadataUpdateOperationError"}
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """The document after the update; ``resource`` is None when this caller can no longer see it (or nobody can)."""
+
+    resource: dict[str, Any] | None
+    version: int
+
+
+def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: int | None) -> Updated:
+    """Apply a patch to the document of a sealed id.
+
+    Raises NotFound, InvalidInput (patch), Refused, Conflict, DmpRefused, DmpUnavailable.
+    """
+    patient, logical_id = open_id(services, sealed)
+    return _update(services, actor, patient, logical_id, patch, expected_version)
+
+
+def update_by_identifier(
+    services: Services, actor: Actor, patient: INS | None, unique_id: str, patch: Any, expected_version: int | None
+) -> Updated:
+    """Apply a patch to the document of a uniqueId (conditional PATCH).
+
+    Where the request names no patient the facade knows it for the documents it published itself; every refusal is
+    then a 404, since a plain one would tell that the document exists.
+    """
+    if patient is not None:
+        return _by_unique_id(services, actor, patient, unique_id, patch, expected_version)
+    known = services.publications.patient_of(unique_id)
+    if known is None:
+        raise NotFound.of("document.unknown-identifier", "identifier")
+    try:
+        return _by_unique_id(services, actor, known, unique_id, patch, expected_version)
+    except (Refused, NotFound) as error:
+        if isinstance(error, Refused) and _may_know(error):
+            raise
+        raise NotFound.of("document.unknown-identifier", "identifier") from error
+
+
+def _may_know(error: Refused) -> bool:
+    """Whether the refusal is about a right on a document the caller was already found to see."""
+    return error.decision.rule.startswith(("rights.", "masking."))
+
+
+def _by_unique_id(
+    services: Services, actor: Actor, patient: INS, unique_id: str, patch: Any, expected_version: int | None
+) -> Updated:
+    with Case(services, actor, Act.READ, patient, "TD3.1") as case:
+        gateway = services.gateway
+        dossier, answer = case.ask(lambda session: gateway.get_documents(session, unique_ids=[unique_id]))
+        seen = case.visible(dossier, [entry for entry in answer.entries if entry.unique_id == unique_id])
+        found = {entry.logical_id: entry for entry in sorted(seen, key=lambda entry: entry.version)}
+        if not found:
+            raise NotFound.of("document.unknown")
+        if len(found) > 1:
+            raise InvalidInput.of("search.several-documents", "identifier")
+        return _apply(case, dossier, next(iter(found.values())), patch, expected_version)
+
+
+def _update(
+    services: Services, actor: Actor, patient: INS, logical_id: str, patch: Any, expected_version: int | None
+) -> Updated:
+    with Case(services, actor, Act.READ, patient, "TD3.1") as case:
+        dossier, current = find_current(case, logical_id)
+        return _apply(case, dossier, current, patch, expected_version)
+
+
+def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, expected_version: int | None) -> Updated:
+    services = case.services
+    if expected_version is not None and expected_version != current.version:
+        raise Conflict.of("version.stale", "If-Match", given=str(expected_version), current=str(current.version))
+    target = read_patch(patch, current)
+    acts = _acts(current, target)
+    if not acts:
+        return Updated(render.document(services, case.patient, current), current.version)
+    case.transaction = _TRANSACTIONS.get(acts[0], "TD3.3b")
+    for act in acts:
+        case.also(act)
+        case.require(dossier, current, act)
+    if target.masking != current.masking and target.availability != current.availability:
+        raise InvalidInput.of("update.nothing-possible", "DocumentReference")
+    _send(case, current, target)
+    return _after(case, dossier, current, target)
+
+
+def _acts(current: DocumentEntry, target: TargetState) -> list[Act]:
+    """The acts that lead from what the document is to what it should become."""
+    before, after = current.masking.flags, target.masking.flags
+    acts = [_ADDED[flag] for flag in sorted(after - before)] + [_REMOVED[flag] for flag in sorted(before - after)]
+    if current.availability is not target.availability:
+        acts.append(_STATUS[target.availability])
+    return acts
+
+
+def _send(case: Case, current: DocumentEntry, target: TargetState) -> None:
+    gateway, lot = case.services.gateway, _update_lot(case)
+    try:
+        if target.masking != current.masking:
+            gateway.update_metadata(case.session, lot, replace(current, masking=target.masking))
+        else:
+            gateway.update_status(case.session, lot, current, target.availability)
+    except DmpRefused as error:
+        if error.code in _STALE:
+            raise Conflict.of("version.changed") from error
+        raise
+    except DmpUnavailable as error:
+        if not (error.outcome_unknown and _was_done(case, current, target)):
+            raise
+
+
+def _update_lot(case: Case) -> SubmissionSet:
+    author = author_of_caller(case.caller, case.services.codes)
+    return make_submission_set(Subject(case.patient, None), submission_context(case), [author])
+
+
+def _was_done(case: Case, current: DocumentEntry, target: TargetState) -> bool:
+    """After an unknown outcome: whether the DMP now has the document as asked."""
+    found = _latest(case, current.logical_id)
+    if found is None:
+        return target.availability is Availability.DELETED
+    return found.masking == target.masking and found.availability is target.availability
+
+
+def _latest(case: Case, logical_id: str) -> DocumentEntry | None:
+    answer = case.services.gateway.get_documents(case.session, logical_ids=[logical_id])
+    versions = [entry for entry in answer.entries if entry.logical_id == logical_id]
+    return max(versions, key=lambda entry: entry.version, default=None)
+
+
+def _after(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetState) -> Updated:
+    """The document as it is now, if this caller still sees it: whoever masks may thereby lose sight of it."""
+    if target.availability is Availability.DELETED:
+        case.services.publications.withdrawn(current.unique_id, now=case.now)
+        return Updated(None, current.version)
+    expected = replace(current, masking=target.masking, availability=target.availability)
+    latest = _latest(case, current.logical_id) or expected
+    case.document = latest
+    if not case.sees(dossier, latest):
+        return Updated(None, latest.version)
+    return Updated(render.document(case.services, case.patient, latest), latest.version)

@@ -1,0 +1,113 @@
+"""Authors of XDS -> contained Practitioner, Organization, PractitionerRole, Device or Patient.
+
+Source: MHD 4.2.3 mapping table (author, legalAuthenticator); PDSm: contained, one PractitionerRole per author.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from facade.domain.document import Author, Institution, Person
+from facade.domain.ins import INS
+from facade.translation.tables import CodeTables, Json
+from facade.translation.vocabulary import PS_IDNAT, STRUCT_IDNAT
+
+
+class Contained:
+    """The contained resources of one DocumentReference or List, each written once."""
+
+    def __init__(self, patient: INS, tables: CodeTables) -> None:
+        self.resources: list[Json] = []
+        self._patient = patient
+        self._tables = tables
+        self._ids: dict[object, str] = {}
+
+    def author(self, author: Author) -> Json:
+        """A reference to the author: its PractitionerRole, or the person alone when nothing else is known."""
+        person = self.person(author.person)
+        if not (author.institutions or author.roles or author.specialties):
+            return person
+        if author.person.name_type == "U" or author.person.id_type == "NH":
+            return person
+        return self._once(author, "role", lambda: self._role(author, person))
+
+    def person(self, person: Person) -> Json:
+        """A reference to a person, a system (XCN 10 = U) or the patient (XCN 13 = NH; never its traits)."""
+        if person.id_type == "NH":
+            return self.patient()
+        if person.name_type == "U":
+            return self._once(person, "device", lambda: _device(person))
+        return self._once(person, "practitioner", lambda: _practitioner(person))
+
+    def institution(self, institution: Institution) -> Json:
+        """A reference to an institution."""
+        return self._once(institution, "organization", lambda: _organization(institution))
+
+    def patient(self) -> Json:
+        """A reference to the patient as the source gave it: the INS and nothing else."""
+        patient = {"identifier": [{"system": self._patient.system, "value": self._patient.value}]}
+        return self._once("patient", "patient", lambda: {"resourceType": "Patient", **patient})
+
+    def _role(self, author: Author, person: Json) -> Json:
+        role: Json = {"resourceType": "PractitionerRole", "practitioner": person}
+        if author.institutions:
+            role["organization"] = self.institution(author.institutions[0])
+        if author.roles:
+            role["code"] = [{"text": text} for text in author.roles]
+        if author.specialties:
+            role["specialty"] = [self._tables.concept(specialty) for specialty in author.specialties]
+        return role
+
+    def _once(self, key: object, kind: str, make: Callable[[], Json]) -> Json:
+        known = self._ids.get(key)
+        if known is None:
+            resource = make()
+            known = self._ids[key] = f"{kind}-{len(self._ids) + 1}"
+            self.resources.append({"resourceType": resource.pop("resourceType"), "id": known, **resource})
+        return {"reference": f"#{known}"}
+
+
+def _identifier(authority: str, value: str, default: str) -> list[Json]:
+    oid = authority or default
+    return [{"system": f"urn:oid:{oid}", "value": value}]
+
+
+def _practitioner(person: Person) -> Json:
+    practitioner: Json = {"resourceType": "Practitioner"}
+    if person.id:
+        practitioner["identifier"] = _identifier(person.authority, person.id, PS_IDNAT)
+    name: Json = {}
+    if person.family:
+        name["family"] = person.family
+    if person.given:
+        name["given"] = [person.given]
+    if name:
+        practitioner["name"] = [name]
+    return practitioner
+
+
+def _device(person: Person) -> Json:
+    device: Json = {"resourceType": "Device"}
+    if person.id:
+        device["identifier"] = (
+            [{"system": f"urn:oid:{person.authority}", "value": person.id}]
+            if person.authority
+            else [{"value": person.id}]
+        )
+    names = [
+        {"name": name, "type": kind}
+        for name, kind in ((person.family, "manufacturer-name"), (person.given, "model-name"))
+        if name
+    ]
+    if names:
+        device["deviceName"] = names
+    return device
+
+
+def _organization(institution: Institution) -> Json:
+    organization: Json = {"resourceType": "Organization"}
+    if institution.id:
+        organization["identifier"] = _identifier(institution.authority, institution.id, STRUCT_IDNAT)
+    if institution.name:
+        organization["name"] = institution.name
+    return organization

@@ -1,0 +1,263 @@
+"""The filters of a document search, one function per kind of parameter: what is asked of the DMP, what is tested here.
+
+Source: ITI TF-2 3.18.4.1.2.3.7.1 (FindDocuments); FHIR R4 search prefixes; JDV_J52 for the statuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from typing import Any
+
+from facade.domain.dmp import DocumentQuery
+from facade.domain.document import Availability, Coded, DocumentEntry, ReferenceId
+from facade.translation.identifiers import is_oid
+from facade.translation.problems import Problems, shown
+from facade.translation.search_dates import DateFilter
+from facade.translation.tables import CodeTables, ValueSet
+
+Test = Callable[[DocumentEntry], bool]
+
+_STATUSES = {
+    "current": (Availability.APPROVED, Availability.ARCHIVED),
+    "superseded": (Availability.DEPRECATED,),
+    "entered-in-error": (),
+}
+
+
+class FilterReading:
+    """The filters read so far. A filter given twice must be met twice (AND); its values are alternatives (OR)."""
+
+    def __init__(self, tables: CodeTables, problems: Problems) -> None:
+        self.tables, self.problems = tables, problems
+        self.tests: list[Test] = []
+        self.empty = False
+        self.asked: dict[str, Any] = {}
+        self.statuses: set[Availability] | None = None
+        self.archived: bool | None = None
+        self.family = self.given = ""
+
+    def query(self) -> DocumentQuery:
+        """The FindDocuments query: never narrower than the tests."""
+        return DocumentQuery(**self.asked)
+
+    def finish(self) -> None:
+        """Join the filters that are read in several parameters: status with isArchived, family with given."""
+        asked = set(_STATUSES["current"]) if self.statuses is None else self.statuses
+        if self.archived is not None:
+            asked &= {Availability.ARCHIVED} if self.archived else {Availability.APPROVED, Availability.DEPRECATED}
+        self.empty = self.empty or not asked
+        self.asked["statuses"] = tuple(status for status in Availability if status in asked)
+        self.tests.append(lambda entry: entry.availability in asked)
+        if self.family or self.given:
+            self.asked["author_person"] = f"%^{self.family}%^{self.given}%"
+
+    def ask(self, name: str, values: Iterable[Any]) -> None:
+        """Ask the DMP for these values; for the second filter on one attribute only what both allow."""
+        wanted = tuple(values)
+        if name in self.asked:
+            wanted = tuple(value for value in self.asked[name] if value in wanted)
+            self.empty = self.empty or not wanted
+        self.asked[name] = wanted
+
+    def malformed(self, name: str, value: str) -> None:
+        """Note that a value is not of the form its parameter has."""
+        self.problems.add("search.value-malformed", name, parameter=name, value=shown(value))
+
+
+Filter = Callable[[FilterReading, str, str], None]
+
+
+def _coded(
+    asked: str, members: Callable[[CodeTables], ValueSet], of: Callable[[DocumentEntry], Iterable[Coded]]
+) -> Filter:
+    def read(reading: FilterReading, name: str, value: str) -> None:
+        found: list[Coded] = []
+        for token in value.split(","):
+            codes = _token(members(reading.tables), token)
+            if not codes:
+                values = {"parameter": name, "value": shown(token, 120), "value_set": members(reading.tables).name}
+                reading.problems.add("search.code-unknown", name, **values)
+            found.extend(codes)
+        wanted = frozenset(found)
+        reading.ask(asked, found)
+        reading.tests.append(lambda entry: any(code in wanted for code in of(entry)))
+
+    return read
+
+
+def _token(members: ValueSet, token: str) -> tuple[Coded, ...]:
+    """``system|code``, ``system|``, ``|code`` or ``code``. XDS codes always have a scheme: ``|code`` is any system's."""
+    system, bar, code = token.strip().rpartition("|")
+    if not code:
+        return members.in_system(system) if system else ()
+    if bar and system:
+        known = members.find(system, code)
+        return (known,) if known else ()
+    return members.with_code(code)
+
+
+def _status(reading: FilterReading, name: str, value: str) -> None:
+    asked: set[Availability] = set()
+    for token in value.split(","):
+        code = token.strip().rpartition("|")[2]
+        if code not in _STATUSES:
+            reading.problems.add(
+                "search.code-unknown", name, parameter=name, value=shown(token), value_set="MHD status"
+            )
+        asked.update(_STATUSES.get(code, ()))
+    reading.statuses = asked if reading.statuses is None else reading.statuses & asked
+
+
+def _is_archived(reading: FilterReading, name: str, value: str) -> None:
+    wanted = value.strip().rpartition("|")[2]
+    if wanted not in ("true", "false"):
+        reading.malformed(name, value)
+    elif reading.archived is not None and reading.archived != (wanted == "true"):
+        reading.empty = True
+    else:
+        reading.archived = wanted == "true"
+
+
+def _security_label(reading: FilterReading, name: str, value: str) -> None:
+    """A level or flag. It is tested on what the entry carries: a level alone also matches entries with flags."""
+    wanted: set[str] = set()
+    for token in value.split(","):
+        system, _, code = token.strip().rpartition("|")
+        label = reading.tables.labels.get((system, code.upper()))
+        if label is None:
+            values = {"parameter": name, "value": shown(token, 120), "value_set": "JDV_J58-ConfidentialityCode-DMP"}
+            reading.problems.add("search.code-unknown", name, **values)
+        else:
+            wanted.add(code.upper())
+    # The labels are not asked of the DMP: the policy must judge masked entries before anything is told of them.
+    reading.tests.append(lambda entry: entry.masking.level.value in wanted or bool(entry.masking.flags & wanted))
+
+
+def _event(reading: FilterReading, name: str, value: str) -> None:
+    wanted: set[tuple[str, str]] = set()
+    for token in value.split(","):
+        system, _, code = token.strip().rpartition("|")
+        scheme = reading.tables.systems.oid_of(system) if system else ""
+        if scheme is None or (system and scheme not in reading.tables.event_schemes):
+            values = {"parameter": name, "value": shown(token, 120), "value_set": "eventCodeList"}
+            reading.problems.add("search.code-unknown", name, **values)
+        else:
+            wanted.add((scheme, code))
+    if all(scheme and code for scheme, code in wanted):
+        reading.ask("events", [Coded(code, scheme) for scheme, code in sorted(wanted)])
+    reading.tests.append(
+        lambda entry: any(
+            (event.scheme == scheme or not scheme) and (event.code == code or not code)
+            for event in entry.events
+            for scheme, code in wanted
+        )
+    )
+
+
+def _related(reading: FilterReading, name: str, value: str) -> None:
+    """``related:identifier`` (and MHD's related): an identifier of the referenceIdList, whatever its type."""
+    wanted: set[tuple[str, str]] = set()
+    for token in value.split(","):
+        system, _, number = token.strip().rpartition("|")
+        authority = system.removeprefix("urn:oid:")
+        if not number or (authority and not is_oid(authority)):
+            reading.malformed(name, token)
+        else:
+            wanted.add((authority, number))
+    types = sorted(reading.tables.reference_types)
+    reading.ask(
+        "references", [ReferenceId(number, authority, kind) for authority, number in sorted(wanted) for kind in types]
+    )
+    reading.tests.append(
+        lambda entry: any(
+            reference.value == number and (not authority or reference.authority == authority)
+            for reference in entry.references
+            for authority, number in wanted
+        )
+    )
+
+
+def _author(part: str) -> Filter:
+    def read(reading: FilterReading, name: str, value: str) -> None:
+        starts = tuple(token.strip().casefold() for token in value.split(",") if token.strip())
+        if not starts or any(set(token) & set("%_^&~|\\'") for token in starts):
+            reading.malformed(name, value)
+            return
+        if len(starts) == 1 and not getattr(reading, part):
+            setattr(reading, part, value.strip())
+        # FHIR string search: the value begins the name, case and accents aside as far as case folding goes.
+        reading.tests.append(
+            lambda entry: any(getattr(author.person, part).casefold().startswith(starts) for author in entry.authors)
+        )
+
+    return read
+
+
+def _author_id(reading: FilterReading, _: str, value: str) -> None:
+    wanted = {token.strip().rpartition("|")[2] for token in value.split(",")}
+    reading.tests.append(lambda entry: any(author.person.id in wanted for author in entry.authors))
+
+
+def _creation(reading: FilterReading, name: str, value: str) -> None:
+    _dated(reading, name, value, lambda entry: (entry.creation_time, entry.creation_time), ("creation",))
+
+
+def _period(reading: FilterReading, name: str, value: str) -> None:
+    _dated(
+        reading,
+        name,
+        value,
+        lambda entry: (entry.service_start or entry.creation_time, entry.service_stop),
+        (),
+    )
+
+
+def _period_start(reading: FilterReading, name: str, value: str) -> None:
+    _dated(reading, name, value, lambda entry: (entry.service_start, entry.service_start), ("service_start",))
+
+
+def _period_end(reading: FilterReading, name: str, value: str) -> None:
+    _dated(reading, name, value, lambda entry: (entry.service_stop, entry.service_stop), ("service_stop",))
+
+
+def _dated(reading: FilterReading, name: str, value: str, of: Any, asked: tuple[str, ...]) -> None:  # noqa: ANN401
+    try:
+        alternatives = [DateFilter.read(token) for token in value.split(",")]
+    except ValueError:
+        reading.malformed(name, value)
+        return
+    reading.tests.append(lambda entry: any(found.matches(*of(entry)) for found in alternatives))
+    if len(alternatives) != 1:
+        return
+    lower, upper = alternatives[0].bounds()
+    known = {found.name for found in fields(DocumentQuery)}
+    for attribute in asked:
+        for suffix, bound, narrower in (("from", lower, max), ("to", upper, min)):
+            key = f"{attribute}_{suffix}"
+            if bound is not None and key in known:
+                present = reading.asked.get(key)
+                reading.asked[key] = bound if present is None else narrower(present, bound)
+
+
+FILTERS: dict[str, Filter] = {
+    "status": _status,
+    "isArchived": _is_archived,
+    "type": _coded("type_codes", lambda tables: tables.types, lambda entry: (entry.type_code,)),
+    "category": _coded("class_codes", lambda tables: tables.classes, lambda entry: (entry.class_code,)),
+    "format": _coded("format_codes", lambda tables: tables.formats, lambda entry: (entry.format_code,)),
+    "facility": _coded("facilities", lambda tables: tables.facilities, lambda entry: (entry.facility,)),
+    "setting": _coded("practices", lambda tables: tables.practices, lambda entry: (entry.practice,)),
+    "security-label": _security_label,
+    "event": _event,
+    "related": _related,
+    "related:identifier": _related,
+    "creation": _creation,
+    "period": _period,
+    "period-start": _period_start,
+    "period-end": _period_end,
+    "author.family": _author("family"),
+    "author.given": _author("given"),
+    "author.identifier": _author_id,
+    "author:identifier": _author_id,
+}
