@@ -33,7 +33,7 @@ from facade.dmp.gateway import SoapGateway
 from facade.domain.caller import Structure
 from facade.domain.errors import FacadeError
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
-from facade.identity.tokens import TokenVerifier
+from facade.identity.verifier import TokenVerifier
 from facade.observability import metrics
 from facade.observability.logs import configure, log_request
 from facade.policy.access import Habilitation, PolicySettings
@@ -49,6 +49,7 @@ from facade.translation.sealed_ids import SealedIds, derive_key
 from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
 
+_DISCOVERY = "/.well-known/openid-configuration"
 _FHIR = (system, document_reference, binary, patient, consent, audit_event, metadata)
 
 
@@ -163,6 +164,7 @@ def _identity(settings: Settings, structures: dict[str, Structure], own: Structu
             audience=each.audience,
             algorithms=each.algorithms,
             jwks_uri=each.jwks_uri,
+            discovery_uri="" if each.jwks_uri else each.discovery_uri or each.issuer + _DISCOVERY,
         )
         for each in settings.issuers
     )

@@ -140,8 +140,8 @@ def policy(form: str) -> None:
     from facade.policy import describe  # noqa: PLC0415
     from facade.policy.tables import AccessTables  # noqa: PLC0415
 
-    tables = AccessTables.from_rows(knowledge.rows)
-    click.echo(describe.as_html(tables) if form == "html" else describe.as_text(tables))
+    sections = describe.describe(AccessTables.from_rows(knowledge.rows))
+    click.echo(describe.as_html(sections) if form == "html" else describe.as_text(sections))
 
 
 def _use(config: Path | None) -> None:

@@ -32,7 +32,6 @@ def run() -> None:
         log_level=LogLevels.warning,
         workers_kill_timeout=2,
         respawn_failed_workers=True,
-        process_name="dmp-facade",
     ).serve()
 
 

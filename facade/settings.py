@@ -53,7 +53,8 @@ class IssuerSettings(BaseModel):
     kind: Literal["professional", "structure", "citizen"]
     audience: str = "dmp-facade"
     algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
-    jwks_uri: str = Field("", description="Where the keys are; empty: from the issuer's discovery document")
+    jwks_uri: str = Field("", description="Where the keys are; empty: the discovery document says it")
+    discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
 
 
 class VihfSettings(BaseModel):

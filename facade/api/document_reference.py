@@ -76,7 +76,7 @@ def create() -> Response:
     texts = attachment.take_out(resource)
     validation.validate_resource(resource, "DocumentReference")
     key = request.headers.get("Idempotency-Key", "")[:200]
-    order = publishing.Order(((resource, texts.get(0)),), {}, None, key, fingerprint)
+    order = publishing.order_of_resource(services(), resource, texts.get(0), key=key, fingerprint=fingerprint)
     published = publishing.publish(services(), actor(), order)
     stored = published.resources[0]
     headers = {

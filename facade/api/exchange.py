@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from flask import Response, current_app, g, request
@@ -56,7 +57,7 @@ def actor() -> Actor:
     return Actor(
         caller=g.caller,
         purpose=purpose,
-        reason=_utf8_header("Purpose-Of-Use-Reason")[:500].strip(),
+        reason=_percent_decoded("Purpose-Of-Use-Reason")[:500].strip(),
         secret=_flag("Connexion-Secrete"),
         on_behalf_of_holder=_flag("Masking-On-Behalf-Of-Holder"),
         correlation_id=g.correlation_id,
@@ -175,13 +176,9 @@ def _flag(header: str) -> bool:
     return value == "true"
 
 
-def _utf8_header(name: str) -> str:
-    """A header sent as UTF-8 bytes, which WSGI hands over as Latin-1."""
-    raw = request.headers.get(name, "")
-    try:
-        return raw.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return raw
+def _percent_decoded(name: str) -> str:
+    """A header whose text may hold accents: percent-encoded UTF-8, since HTTP carries ASCII only."""
+    return unquote(request.headers.get(name, ""), errors="replace")
 
 
 def _drain(amount: int) -> None:

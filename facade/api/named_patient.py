@@ -12,7 +12,7 @@ from facade.translation.subject_in import SubjectRules, read_patient_token
 def named_patient(params: Sequence[tuple[str, str]], rules: SubjectRules, *tokens: str) -> INS:
     """The INS given by one of the ``tokens`` parameters (system|value) or by ``patient`` (Patient/{sealed id}).
 
-    Raises InvalidInput ``search.patient-required``, or why the INS is refused.
+    Raises InvalidInput ``search.patient-missing``, or why the INS is refused.
     """
     for name, value in params:
         if name in tokens:
@@ -23,4 +23,4 @@ def named_patient(params: Sequence[tuple[str, str]], rules: SubjectRules, *token
             if found is None:
                 raise InvalidInput.of("search.patient-unknown", "patient")
             return found
-    raise InvalidInput.of("search.patient-required", tokens[0])
+    raise InvalidInput.of("search.patient-missing", tokens[0])

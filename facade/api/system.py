@@ -29,7 +29,7 @@ def transaction() -> Response:
     validation.validate_resource(bundle, "Bundle")
     parts = read_submission_bundle(bundle, contents)
     key = request.headers.get("Idempotency-Key", "")[:200]
-    order = publishing.order_of_bundle(parts, contents, key=key, fingerprint=fingerprint)
+    order = publishing.order_of_bundle(services(), parts, contents, key=key, fingerprint=fingerprint)
     published = publishing.publish(services(), actor(), order)
     return fhir(_response(parts, published))
 

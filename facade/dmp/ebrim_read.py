@@ -32,7 +32,7 @@ _CLASSIFICATION, _IDENTIFIER, _VERSION = (
     f"{_RIM}ExternalIdentifier",
     f"{_RIM}VersionInfo",
 )
-_VALUE, _OBJECT, _REF = f"{_RIM}Value", f"{_RIM}ExtrinsicObject", f"{_RIM}ObjectRef"
+_OBJECT, _REF = f"{_RIM}ExtrinsicObject", f"{_RIM}ObjectRef"
 _STATUSES = {status.value.rpartition(":")[2]: status for status in Availability}
 _FLAGS = {flag.value: flag for flag in Flag}
 _SEVERITY = (Level.NORMAL, Level.RESTRICTED, Level.VERY_RESTRICTED)
@@ -152,7 +152,8 @@ def _gather_classification(element: etree._Element, found: _Object) -> None:
 
 
 def _values(slot: etree._Element) -> list[str]:
-    return [text for value in slot.iter(_VALUE) if (text := (value.text or "").strip())]
+    values = slot[0] if len(slot) else ()
+    return [text for value in values if (text := (value.text or "").strip())]
 
 
 def _localized(element: etree._Element) -> str:

@@ -69,9 +69,9 @@ def read_existence(answer: etree._Element) -> Dossier:
     if found == "NF":
         return Dossier(exists=False)
     patient = None if process is None else process.find(f"{_N}subject/{_N}registrationEvent/{_N}subject1/{_N}patient")
-    if found != "OK" or process is None or patient is None:
+    if found != "OK" or patient is None:
         raise DmpUnavailable("dmp.answer-invalid", status="200")
-    return _dossier(dict(_attention(process)), patient)
+    return _dossier(dict(_attention(answer)), patient)
 
 
 def _check_acknowledgement(answer: etree._Element, found: str) -> None:
@@ -109,8 +109,9 @@ def _dossier(attention: dict[str, etree._Element], patient: etree._Element) -> D
     )
 
 
-def _attention(process: etree._Element) -> Iterator[tuple[str, etree._Element]]:
-    for line in process.iter(f"{_N}attentionLine"):
+def _attention(answer: etree._Element) -> Iterator[tuple[str, etree._Element]]:
+    # The transmission wrapper holds them in HL7v3 itself; a DMP that puts them in the control act is understood too.
+    for line in answer.iter(f"{_N}attentionLine"):
         value = line.find(f"{_N}value")
         if value is not None:
             yield _attribute(line, f"{_N}keyWordText", "code"), value

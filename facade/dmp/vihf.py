@@ -198,7 +198,6 @@ class AssertionMaker:
         reference = SignatureReference(
             URI=f"#{root.get('ID')}",
             c14n_method=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
-            inclusive_ns_prefixes=["xs"],
         )
         signed = self._signer().sign(
             root,

@@ -48,7 +48,7 @@ class FacadeError(Exception):
         super().__init__(", ".join(problem.code for problem in self.problems))
 
     @classmethod
-    def of(cls, code: str, *expression: str, **values: str) -> FacadeError:
+    def of(cls, code: str, /, *expression: str, **values: str) -> FacadeError:
         """One problem by its code, e.g. ``InvalidInput.of("code.unknown", "DocumentReference.type", code="x")``."""
         return cls(Problem(code, expression, values))
 

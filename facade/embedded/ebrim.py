@@ -146,9 +146,7 @@ def read_objects(object_list: etree._Element | None) -> Submitted:
     lots = object_list.findall(tag(RIM, "RegistryPackage"))
     documents = tuple(RegistryObject(node) for node in object_list.iterfind(tag(RIM, "ExtrinsicObject")))
     associations = tuple(
-        Association(
-            node.get("associationType", ""), node.get("sourceObject", ""), node.get("targetObject", ""), node
-        )
+        Association(node.get("associationType", ""), node.get("sourceObject", ""), node.get("targetObject", ""), node)
         for node in object_list.iterfind(tag(RIM, "Association"))
     )
     if len(lots) != 1:

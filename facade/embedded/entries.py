@@ -110,7 +110,7 @@ def document_fragment(
     element.insert(_version_position(element), info)
     for name, value in (("id", ids[document.id]), ("lid", logical_id), ("isOpaque", "false"), ("status", status)):
         element.set(name, value)
-    element.attrib.pop("home", None)
+    element.attrib.pop("home", "")
     return serialise(element)
 
 
@@ -145,7 +145,9 @@ def association_row(association: Association, ids: Mapping[str, str]) -> dict[st
 
 def _clean(element: etree._Element) -> etree._Element:
     """A copy without comments and blank text, its namespaces its own."""
-    return etree.fromstring(serialise(element), _CLEAN)
+    copied = etree.fromstring(serialise(element), _CLEAN)
+    etree.cleanup_namespaces(copied)
+    return copied
 
 
 def _replace_ids(element: etree._Element, ids: Mapping[str, str]) -> None:

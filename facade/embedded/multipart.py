@@ -32,7 +32,7 @@ class Package:
 def media_type(header: str) -> tuple[str, dict[str, str]]:
     """A Content-Type as its lower-case type and its parameters (quotes removed, names in lower case)."""
     kind, _, _rest = header.partition(";")
-    parameters = {}
+    parameters: dict[str, str] = {}
     for name, quoted, bare in _PARAMETER.findall(header):
         parameters.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) if quoted else bare)
     return kind.strip().lower(), parameters
@@ -83,7 +83,8 @@ def _split(body: bytes, boundary: bytes) -> list[memoryview]:
     position = 0 if body.startswith(delimiter) else body.find(b"\r\n" + delimiter) + 2
     if position == 1:
         raise BadMultipart("the boundary is not in the body")
-    view, parts = memoryview(body), []
+    view = memoryview(body)
+    parts: list[memoryview] = []
     while True:
         position += len(delimiter)
         if body[position : position + 2] == b"--":

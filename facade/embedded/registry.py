@@ -115,7 +115,9 @@ def _parameters(query: etree._Element) -> Parameters:
         name = slot.get("name", "")
         values = [text(value) for value in slot.iterfind(f"{tag(RIM, 'ValueList')}/{tag(RIM, 'Value')}")]
         if name in found or not values or not all(_LIST.fullmatch(value) for value in values):
-            raise Refusal("XDSStoredQueryParamNumber", f"parameter {name} is repeated, empty or not coded as it must be")
+            raise Refusal(
+                "XDSStoredQueryParamNumber", f"parameter {name} is repeated, empty or not coded as it must be"
+            )
         found[name] = [_strings(value) for value in values]
     return found
 
@@ -231,9 +233,9 @@ def _time_test(facet: str, end: str, value: str) -> Matches:
 def _author_test(values: Sequence[str]) -> Matches:
     """SQL LIKE over the XCN: ``%`` any characters, ``_`` one."""
     patterns = [
-        re.compile("".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in value), re.DOTALL | re.IGNORECASE)
+        re.compile(
+            "".join({"%": ".*", "_": "."}.get(char, re.escape(char)) for char in value), re.DOTALL | re.IGNORECASE
+        )
         for value in values
     ]
     return lambda facets: any(pattern.fullmatch(xcn) for pattern in patterns for xcn in facets["authors"])
-
-

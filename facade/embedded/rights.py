@@ -18,7 +18,6 @@ DENIED = "DMPAccessDeniedByRightsService"
 VALID, BLOCKED, NONE = "VALIDE", "INTERDIT", "NON_EXISTE"
 PATIENT_CLASS = "90"
 _DOCTOR = "10"
-_READING = ("TD3.1-metadata", "TD3.2-plain", "TD3.2-masked", "TD3.3")
 
 
 class Rights:
@@ -97,10 +96,10 @@ class Access:
 
     def _record_is_open_to(self, action: str, entry: Row | None) -> bool:
         """Authorisation, block and opposition: only professionals who read or change need an open door."""
-        if self.user.mode == INDIRECT or not self.user.is_professional or not action.startswith(_READING):
+        if self.user.mode == INDIRECT or not self.user.is_professional or not action.startswith("TD3."):
             return True
         if self.state == BLOCKED:
-            return action == "TD3.1-metadata" or (entry is not None and self._is_own(entry))
+            return action.startswith("TD3.1") or (entry is not None and self._is_own(entry))
         if self.user.purpose == "normal":
             return self.state == VALID
         return not self._objects()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
@@ -18,9 +19,9 @@ from cryptography.exceptions import InvalidSignature as CryptoInvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from lxml import etree
-from signxml import SignatureConfiguration, XMLVerifier
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.exceptions import InvalidSignature, SignXMLException
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from facade.embedded.strictxml import DS, BadXml, parse, serialise, tag, text
 
@@ -185,6 +186,7 @@ def verify_lot(document: bytes, trust: Trust) -> Manifest:
         raise BadSignature("the root of the signature document is not ds:Signature")
     certificate = _signer(root, trust)
     try:
+        # Real lots carry the purpose as bare text in ds:SignatureProperty, which the XSD of XMLDSig does not allow.
         results = XMLVerifier().verify(document, x509_cert=certificate, expect_config=_LOT, validate_schema=False)
     except (SignXMLException, InvalidSignature, ValueError, etree.LxmlError) as error:
         raise BadSignature("the signature of the lot does not hold") from error
@@ -224,13 +226,21 @@ def _check_certificate_digest(digest: etree._Element, certificate: x509.Certific
         raise BadSignature("SigningCertificate is not the certificate that signed")
 
 
-def check_digest(reference: etree._Element, content: bytes | memoryview) -> None:
-    """Compare a manifest Reference with the bytes it stands for. Raises BadSignature when they differ.
+def check_manifest(manifest: Manifest, lot_uri: str, documents: Mapping[str, bytes]) -> None:
+    """Compare a manifest with the lot and the documents it stands for, by URI. Raises BadSignature.
 
-    At most one transform, a canonicalisation (the document is XML then); SHA-256 or SHA-1.
+    The lot's own digest is a constant in the interface and is not looked at. A document's reference has at most one
+    transform, a canonicalisation (the document is XML then), and SHA-256 or SHA-1.
     """
+    if set(manifest.references) != {lot_uri, *documents}:
+        raise BadSignature("le manifeste ne nomme pas le lot et ses documents")
+    for uri, content in documents.items():
+        _check_digest(manifest.references[uri], content)
+
+
+def _check_digest(reference: etree._Element, content: bytes) -> None:
     transforms = [step.get("Algorithm", "") for step in reference.iter(tag(DS, "Transform"))]
-    data = bytes(content)
+    data = content
     if transforms:
         if len(transforms) != 1 or transforms[0] not in _C14N:
             raise BadSignature("a manifest reference has a transform that is not a canonicalisation")

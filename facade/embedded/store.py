@@ -121,7 +121,7 @@ class Store:
             yield connection
 
 
-def _pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+def _pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")

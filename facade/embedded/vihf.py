@@ -37,7 +37,7 @@ _PURPOSES = ("normal", "bris_de_glace", "centre_15")
 _RESOURCE = "urn:oasis:names:tc:xacml:2.0:resource:resource-id"
 _SUBJECT = "urn:oasis:names:tc:xspa:1.0:subject:subject-id"
 _CONFIDENTIALITY = "urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code"
-_SECRET = "INVISIBLE_REPRESENTANTS_LEGAUX^1.2.250.1.213.1.1.4.13"
+_HIDDEN_FROM_PARENTS = "INVISIBLE_REPRESENTANTS_LEGAUX^1.2.250.1.213.1.1.4.13"
 _CX = re.compile(r"(?P<value>[0-9A-Z]{15})\^\^\^&(?P<oid>[0-9.]+)&ISO\^NH(?:\^.*)?")
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 
@@ -75,7 +75,9 @@ def patient_cx(value: str) -> tuple[str, str] | None:
 class VihfReader:
     """Reads and checks assertions. One per server: it remembers the identifiers it has seen."""
 
-    def __init__(self, trust: Trust, sets: ValueSets, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, trust: Trust, sets: ValueSets, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._trust = trust
         self._sets = sets
         self._clock = clock
@@ -142,7 +144,7 @@ class VihfReader:
             raise _wrong("purposeofuse du VIHF incorrect")
         if purpose[0].get("code") not in _PURPOSES or mode not in (INDIRECT, REINFORCED):
             raise _wrong("mode d'accès ou d'authentification du VIHF incorrect")
-        if resource is None or not name_id or confidentiality not in ("", _SECRET):
+        if resource is None or not name_id or confidentiality not in ("", _HIDDEN_FROM_PARENTS):
             raise _wrong("patient, NameID ou confidentiality-code du VIHF incorrects")
         if not 1 <= len(roles) <= 2:  # noqa: PLR2004 - a profession, and a speciality
             raise _wrong("un VIHF a un ou deux rôles")
@@ -155,7 +157,7 @@ class VihfReader:
             _string(attributes, "Identifiant_Structure"),
             resource[0],
             resource[1],
-            confidentiality == _SECRET,
+            confidentiality == _HIDDEN_FROM_PARENTS,
         )
 
     def _check_constants(self, attributes: dict[str, list[etree._Element]]) -> None:

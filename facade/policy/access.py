@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-def precheck(  # noqa: PLR0917 - the same order as decide
+def precheck(
     tables: AccessTables, caller: Caller, act: Act, context: Context, patient: INS, settings: PolicySettings
 ) -> Decision | None:
     """What is refused whatever the DMP would answer, before it is asked: the caller, its purpose, the oppositions.
@@ -48,7 +48,7 @@ def precheck(  # noqa: PLR0917 - the same order as decide
     return None if rule is None else tables.decision(rule)
 
 
-def decide(  # noqa: PLR0917 - everything a decision depends on, and nothing else
+def decide(
     tables: AccessTables,
     caller: Caller,
     act: Act,
@@ -72,7 +72,7 @@ def decide(  # noqa: PLR0917 - everything a decision depends on, and nothing els
     return tables.decision(Judge(question, dossier, rule).rule(document))
 
 
-def visible(  # noqa: PLR0917 - the same order as decide
+def visible(
     tables: AccessTables,
     caller: Caller,
     dossier: Dossier,

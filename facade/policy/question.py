@@ -36,7 +36,7 @@ class Question:
     settings: PolicySettings
 
     @classmethod
-    def of(  # noqa: PLR0917 - the same order as decide
+    def of(
         cls, tables: AccessTables, caller: Caller, act: Act, context: Context, patient: INS, settings: PolicySettings
     ) -> Question:
         """Ask. The caller is turned towards the patient here too: a forgotten turn must not open another's record."""

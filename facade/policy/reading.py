@@ -79,7 +79,7 @@ class Reader:
         return self._within_matrix(document, own=own)
 
     def _annex(self, masking: Masking, made_by: Origin, column: Column, *, own: bool) -> str | None:
-        """The rule of the first cell of Annexe 3 that refuses: each row the document falls under must let it through."""
+        """The rule of the first cell of Annexe 3 that refuses; each row the document falls under must let it pass."""
         masked = masking.has(Flag.MASKED_TO_PROFESSIONALS)
         rows = [f"{made_by}.{'masked' if masked else 'plain'}"]
         if masking.has(Flag.HIDDEN_FROM_REPRESENTATIVES):

@@ -12,7 +12,7 @@ from facade.policy.tables import AccessTables
 from facade.policy.vocabulary import PolicySettings
 
 
-def trace_visible(  # noqa: PLR0917 - the same order as decide
+def trace_visible(
     tables: AccessTables,
     caller: Caller,
     dossier: Dossier,

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from facade.domain.ins import INS
 from facade.records.engine import Database
 from facade.records.ledger import blockers, insert_reservation, load, move, release, revive, state_of
 from facade.records.reservations import (
@@ -98,6 +99,14 @@ class Publications:
                 .where(publications.c.live_unique_id == unique_id)
                 .values(live_unique_id=None, live_content=None, withdrawn_at=now)
             )
+
+    def patient_of(self, unique_id: str) -> INS | None:
+        """Under which patient a live document was published here; None for one this facade does not know."""
+        found = publications.c
+        query = select(found.patient_oid, found.patient_value).where(found.live_unique_id == unique_id)
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+            return INS.of(row.patient_oid, row.patient_value) if row else None
 
     def natural_forms(self, unique_ids: Iterable[str]) -> dict[str, NaturalForm]:
         """For the documents published here: media type, SHA-1 and size of what was handed in, before it was wrapped."""

@@ -42,7 +42,7 @@ class UtcTime(TypeDecorator[datetime]):
         """Text for SQLite, which has no type for an instant."""
         return dialect.type_descriptor(String(32) if dialect.name == "sqlite" else DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - as SQLAlchemy has it
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """To UTC. Raises ValueError for a time without zone: whose time it is would be a guess."""
         if value is None:
             return None
@@ -51,7 +51,7 @@ class UtcTime(TypeDecorator[datetime]):
         moment = value.astimezone(UTC)
         return moment.isoformat(timespec="microseconds") if dialect.name == "sqlite" else moment
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """To an aware UTC time. Text that is none was written by somebody else: it is read as ``UNREADABLE``."""
         if value is None:
             return None

@@ -20,6 +20,12 @@ from facade.records.schema import trace_anchors, trace_head
 from facade.records.schema import traces as table
 
 _BATCH = 500
+# Built once: a trace is written for every request.
+_WRITE = insert(table)
+_ADVANCE = update(trace_head).where(trace_head.c.id == 1)
+_HEAD = select(trace_head.c.seq, trace_head.c.hash).where(trace_head.c.id == 1)
+# FOR UPDATE makes PostgreSQL's writers queue here; SQLite has none and needs none after BEGIN IMMEDIATE.
+_LOCKED_HEAD = _HEAD.with_for_update()
 _EMERGENCIES = frozenset(purpose.value for purpose in Purpose if purpose.is_emergency)
 
 
@@ -90,8 +96,8 @@ class Traces:
             head = _head(connection, lock=True)
             seq = head.seq + 1
             digest = link_hash(head.hash, _content(seq, columns))
-            connection.execute(insert(table), {**columns, "seq": seq, "previous": head.hash, "hash": digest})
-            connection.execute(update(trace_head).where(trace_head.c.id == 1), {"seq": seq, "hash": digest})
+            connection.execute(_WRITE, {**columns, "seq": seq, "previous": head.hash, "hash": digest})
+            connection.execute(_ADVANCE, {"seq": seq, "hash": digest})
         return seq
 
     def for_patient(
@@ -234,9 +240,7 @@ def _walk(connection: Connection) -> Iterator[Row[Any]]:
 
 
 def _head(connection: Connection, *, lock: bool = False) -> ChainHead:
-    # FOR UPDATE makes PostgreSQL's writers queue here; SQLite has none and needs none after BEGIN IMMEDIATE.
-    query = select(trace_head.c.seq, trace_head.c.hash).where(trace_head.c.id == 1)
-    row = connection.execute(query.with_for_update() if lock else query).one()
+    row = connection.execute(_LOCKED_HEAD if lock else _HEAD).one()
     return ChainHead(row.seq, row.hash)
 
 

@@ -16,7 +16,7 @@ from facade.domain.dossier import Dossier
 from facade.domain.errors import FacadeError, NotFound, Refused
 from facade.domain.ins import INS
 from facade.policy import access
-from facade.policy.tables import Scope
+from facade.policy.vocabulary import Scope
 from facade.records.traces import Trace
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from facade.domain.access import Act
-from facade.domain.document import DocumentEntry, SourcePatient
+from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.errors import InvalidInput, NotFound
 from facade.transactions.case import Case
 from facade.transactions.services import Services
 from facade.translation import attachment, cda_read, cda_write
-from facade.translation.document_in import (
-    DocumentContext,
-    DocumentDraft,
-    DocumentTarget,
-    read_document_reference,
-)
-from facade.translation.problems import Fill
+from facade.translation.document_in import DocumentContext, DocumentDraft, read_document_reference
+from facade.translation.identifiers import DocumentTarget
+from facade.translation.people_in import Fill
 from facade.translation.subject_in import Subject
-from facade.translation.tables import CodeTables
 
 _CONTENT = "DocumentReference.content.attachment"
 _CDA_TYPES = ("text/xml", "application/xml", "application/hl7-cda+xml")
@@ -58,28 +53,14 @@ class Prepared:
         """The relatesTo codes the DMP has no equivalent of."""
         return self.draft.unsupported_relations
 
-    def source_patient(self, traits: Traits) -> SourcePatient:
-        """SourcePatientId and -Info: what the request says, else the traits of the record."""
-        given = self.subject.source or SourcePatient()
-        return replace(
-            given,
-            id=given.id or self.subject.ins.cx,
-            family=given.family or traits.birth_family or traits.family,
-            given=given.given or traits.given,
-            birth_date=given.birth_date or (traits.birth_date.strftime("%Y%m%d") if traits.birth_date else ""),
-            sex=given.sex or traits.sex,
-        )
-
-    def cda(self, codes: CodeTables, traits: Traits, replaced: DocumentEntry | None) -> bytes:
-        """The CDA that goes to the DMP: the one given, or a level 1 made around the file."""
+    def cda(self, entry: DocumentEntry, traits: Traits, replaced: DocumentEntry | None) -> bytes:
+        """The CDA that goes to the DMP: the one given, or a level 1 made around the file with ``entry`` as header."""
         if self.is_cda:
             return self.content
-        source = self.source_patient(traits)
         return cda_write.wrap(
-            replace(self.entry, source_patient=source),
+            entry,
             self.content,
             self.media_type,
-            tables=codes,
             traits=traits,
             replaced_unique_id=replaced.unique_id if replaced else "",
             version_number=2 if replaced else 1,
@@ -104,7 +85,7 @@ def prepare(
         header = cda_read.read_header(content)
     draft = read_document_reference(resource, subject, context, index=index, cda=header, media_type=media_type)
     if header is None and services.codes.format_of_media(media_type) is None:
-        available = ", ".join(sorted(services.codes.wrappable_media_types))
+        available = ", ".join(services.codes.media_types)
         raise InvalidInput.of(
             "media-type.not-wrapped", f"{_CONTENT}.contentType", value=media_type[:60], available=available
         )

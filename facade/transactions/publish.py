@@ -14,24 +14,20 @@ from typing import Any
 from facade.domain.access import Act
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
-from facade.domain.errors import DmpUnavailable, FacadeError, InvalidInput
+from facade.domain.errors import DmpUnavailable, FacadeError
 from facade.domain.ins import INS
-from facade.records.publications import Intent, Reservation
-from facade.records.publications import Request as LedgerRequest
-from facade.transactions import render
+from facade.records.reservations import Intent, Reservation
+from facade.records.reservations import Request as LedgerRequest
+from facade.transactions import complete, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.prepare import Prepared, prepare, target_of_replacement
 from facade.transactions.services import Services
 from facade.translation.document_in import DocumentContext
-from facade.translation.problems import Fill
+from facade.translation.people_in import Fill
 from facade.translation.subject_in import Subject, read_subject
-from facade.translation.submission_in import (
-    SubmissionContext,
-    SubmissionParts,
-    make_submission_set,
-    read_submission_set,
-)
+from facade.translation.submission_in import SubmissionParts, read_common_subject
+from facade.translation.submission_set_in import SubmissionContext, make_submission_set, read_submission_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +38,9 @@ class Order:
     ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
     """
 
-    documents: tuple[tuple[dict[str, Any], str | None], ...]
-    index: Mapping[str, Any]
+    subject: Subject
+    documents: tuple[tuple[dict[str, Any], Any], ...]
+    index: dict[str, Any]
     lot: dict[str, Any] | None = None
     idempotency_key: str = ""
     fingerprint: str = ""
@@ -62,27 +59,26 @@ class Published:
     replayed: bool = False
 
 
-def order_of_bundle(parts: SubmissionParts, contents: Mapping[int, str], *, key: str, fingerprint: str) -> Order:
-    """The order an ITI-65 Bundle makes."""
+def order_of_resource(services: Services, resource: dict[str, Any], data: Any, *, key: str, fingerprint: str) -> Order:
+    """The order an ITI-105 DocumentReference makes. Raises InvalidInput for an identity that cannot be used."""
+    subject = read_subject(resource, {}, services.subjects)
+    return Order(subject, ((resource, data),), {}, None, key, fingerprint)
+
+
+def order_of_bundle(
+    services: Services, parts: SubmissionParts, contents: Mapping[int, Any], *, key: str, fingerprint: str
+) -> Order:
+    """The order an ITI-65 Bundle makes. Raises InvalidInput for an identity that cannot be used, or several."""
+    subject = read_common_subject(parts, services.subjects)
     documents = tuple((part.resource, contents.get(part.content_index)) for part in parts.documents)
-    return Order(documents, parts.index, parts.lot, key, fingerprint)
+    return Order(subject, documents, parts.index, parts.lot, key, fingerprint)
 
 
 def publish(services: Services, actor: Actor, order: Order) -> Published:
     """Publish. Raises InvalidInput, Refused, Conflict, DmpRefused, DmpUnavailable; nothing is half-done."""
-    subject = _one_subject(services, order)
-    with Case(services, actor, Act.PUBLISH, subject.ins, "TD2.1") as case:
+    with Case(services, actor, Act.PUBLISH, order.subject.ins, "TD2.1") as case:
         case.precheck()
-        return _publish(case, subject, order)
-
-
-def _one_subject(services: Services, order: Order) -> Subject:
-    subjects = [read_subject(resource, order.index, services.subjects) for resource, _ in order.documents]
-    if order.lot is not None:
-        subjects.append(read_subject(order.lot, order.index, services.subjects))
-    if any(subject.ins != subjects[0].ins for subject in subjects):
-        raise InvalidInput.of("bundle.several-patients", "Bundle.entry.resource.subject")
-    return subjects[0]
+        return _publish(case, order.subject, order)
 
 
 def _publish(case: Case, subject: Subject, order: Order) -> Published:
@@ -130,7 +126,7 @@ def _lot(
     authors = drafts[0].entry.authors
     if order.lot is None:
         return make_submission_set(subject, context, authors), ()
-    return read_submission_set(order.lot, subject, context, authors, index=order.index)
+    return read_submission_set(order.lot, subject, context, authors)
 
 
 def submission_context(case: Case) -> SubmissionContext:
@@ -202,16 +198,16 @@ def _judge_and_wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lo
     for draft in drafts:
         case.require(dossier, draft.entry)
         replaced = target_of_replacement(case, dossier, draft)
-        content = draft.cda(services.codes, traits, replaced)
+        named = complete.entry(draft.entry, draft.subject.source, traits)
+        content = draft.cda(named, traits, replaced)
         entry = replace(
-            draft.entry,
-            source_patient=draft.source_patient(traits),
+            named,
             replaces=replaced.entry_uuid if replaced else "",
             hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
             size=len(content),
         )
         documents.append(NewDocument(entry, content))
-    return Submission(lot, tuple(documents))
+    return Submission(replace(lot, authors=complete.authors(lot.authors, traits)), tuple(documents))
 
 
 def _send(case: Case, reservation: Reservation, submission: Submission) -> None:

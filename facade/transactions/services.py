@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from facade.domain.dmp import DmpGateway
-from facade.identity.tokens import TokenVerifier
+from facade.identity.verifier import TokenVerifier
 from facade.policy.access import PolicySettings
 from facade.policy.tables import AccessTables
 from facade.records.consents import Consents

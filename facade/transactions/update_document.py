@@ -15,16 +15,16 @@ from facade.domain.dossier import Dossier
 from facade.domain.errors import Conflict, DmpRefused, DmpUnavailable, InvalidInput, NotFound, Refused
 from facade.domain.ins import INS
 from facade.domain.masking import Flag
-from facade.transactions import render
+from facade.transactions import complete, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.publish import submission_context
 from facade.transactions.read_document import find_current, open_id
 from facade.transactions.services import Services
 from facade.translation.patch import TargetState, read_patch
-from facade.translation.people import author_of_caller
+from facade.translation.people_in import author_of_caller
 from facade.translation.subject_in import Subject
-from facade.translation.submission_in import make_submission_set
+from facade.translation.submission_set_in import make_submission_set
 
 _ADDED = {
     Flag.MASKED_TO_PROFESSIONALS: Act.MASK,
@@ -121,7 +121,7 @@ def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, exp
     services = case.services
     if expected_version is not None and expected_version != current.version:
         raise Conflict.of("version.stale", "If-Match", given=str(expected_version), current=str(current.version))
-    target = read_patch(patch, current)
+    target = read_patch(patch, current, services.codes)
     acts = _acts(current, target)
     if not acts:
         return Updated(render.document(services, case.patient, current), current.version)
@@ -131,7 +131,7 @@ def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, exp
         case.require(dossier, current, act)
     if target.masking != current.masking and target.availability != current.availability:
         raise InvalidInput.of("update.nothing-possible", "DocumentReference")
-    _send(case, current, target)
+    _send(case, dossier, current, target)
     return _after(case, dossier, current, target)
 
 
@@ -144,8 +144,8 @@ def _acts(current: DocumentEntry, target: TargetState) -> list[Act]:
     return acts
 
 
-def _send(case: Case, current: DocumentEntry, target: TargetState) -> None:
-    gateway, lot = case.services.gateway, _update_lot(case)
+def _send(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetState) -> None:
+    gateway, lot = case.services.gateway, _update_lot(case, dossier)
     try:
         if target.masking != current.masking:
             gateway.update_metadata(case.session, lot, replace(current, masking=target.masking))
@@ -160,9 +160,10 @@ def _send(case: Case, current: DocumentEntry, target: TargetState) -> None:
             raise
 
 
-def _update_lot(case: Case) -> SubmissionSet:
-    author = author_of_caller(case.caller, case.services.codes)
-    return make_submission_set(Subject(case.patient, None), submission_context(case), [author])
+def _update_lot(case: Case, dossier: Dossier) -> SubmissionSet:
+    author = author_of_caller(case.caller, case.patient, case.services.codes)
+    authors = complete.authors((author,), dossier.traits)
+    return make_submission_set(Subject(case.patient, None), submission_context(case), authors)
 
 
 def _was_done(case: Case, current: DocumentEntry, target: TargetState) -> bool:

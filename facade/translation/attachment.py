@@ -82,7 +82,7 @@ def _strict(data: str) -> bytes:
         return pybase64.b64decode(folded, validate=True)
 
 
-def _take(resource: Json) -> Any:  # noqa: ANN401 - whatever the client put there
+def _take(resource: Json) -> Any:
     kind = resource.get("resourceType")
     if kind == "Binary":
         return resource.pop("data", None)

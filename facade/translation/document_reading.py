@@ -13,6 +13,7 @@ from facade.domain.caller import Caller
 from facade.domain.document import Coded, XdsTime
 from facade.domain.dossier import Traits
 from facade.domain.masking import Flag, Level, Masking
+from facade.translation.cda_metadata import format_of_cda
 from facade.translation.cda_read import CdaHeader
 from facade.translation.coded_in import read_code, read_coding, read_place
 from facade.translation.labels import read_labels
@@ -64,7 +65,7 @@ class DocumentReading:
         self.content: Json = next(iter(objects(resource, "content")), {})
         self.attachment = child(self.content, "attachment")
         self.where = child(resource, "context")
-        self.media_type = text(self.attachment, "contentType") or media_type
+        self.media_type = (text(self.attachment, "contentType") or media_type).partition(";")[0].strip().lower()
         self.people = PeopleReader(
             context.caller, subject.ins, context.traits, self.tables, index, self.problems, self.filled
         )
@@ -105,19 +106,16 @@ class DocumentReading:
         element, coding = f"{DOC}.content.format", child(self.content, "format")
         if coding:
             return read_coding(coding, self.tables.formats, self.problems, element)
-        found = self._format_of_cda() if self.cda is not None else self.tables.format_of_media(self.media_type)
+        found = (
+            format_of_cda(self.cda, self.tables)
+            if self.cda is not None
+            else self.tables.format_of_media(self.media_type)
+        )
         if found is None:
             self.problems.add("format.undetermined", element, media_type=shown(self.media_type))
         else:
             self.filled.append((element, found.code))
         return found
-
-    def _format_of_cda(self) -> Coded | None:
-        if self.cda is None:
-            return None
-        by_template = [self.tables.format_of_template(template) for template in self.cda.templates]
-        by_media = self.tables.format_of_media(self.cda.body_media_type)
-        return next((found for found in by_template if found), by_media or self.tables.format_of_template("*"))
 
     def place(self, name: str) -> Coded | None:
         """``facility`` or ``practice``: of the request, else of the CDA, else by the caller's sector."""

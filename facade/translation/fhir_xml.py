@@ -46,5 +46,5 @@ def to_dict(data: bytes) -> dict[str, Any]:
 def from_dict(resource: dict[str, Any], *, pretty: bool = False) -> bytes:
     """Write a resource, given as the dict of its JSON, in FHIR XML."""
     model = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
-    data: bytes = model.model_dump_xml(pretty_print=pretty)
-    return data
+    data: bytes | str = model.model_dump_xml(pretty_print=pretty)
+    return data if isinstance(data, bytes) else data.encode()

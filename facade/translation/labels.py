@@ -25,8 +25,10 @@ def write_labels(masking: Masking, tables: CodeTables) -> list[Json]:
     return labels
 
 
-def read_labels(labels: Sequence[Any], tables: CodeTables, problems: Problems, element: str = ELEMENT) -> Masking:
-    """The masking of a securityLabel list: the final list decides, a missing level is N, the strictest level wins.
+def read_labels(
+    labels: Sequence[Any], tables: CodeTables, problems: Problems, *, missing: Level = Level.NORMAL
+) -> Masking:
+    """The masking of a securityLabel list: the whole list decides, a ``missing`` level is N, the strictest level wins.
 
     Notes ``security-label.unknown`` for a code or system outside the value set and its accepted spellings, and
     ``security-label.empty`` for an entry that has no code at all.
@@ -36,18 +38,18 @@ def read_labels(labels: Sequence[Any], tables: CodeTables, problems: Problems, e
     for position, concept in enumerate(labels):
         codings = concept.get("coding") if isinstance(concept, dict) else None
         if not codings:
-            problems.add("security-label.empty", f"{element}[{position}]")
+            problems.add("security-label.empty", f"{ELEMENT}[{position}]")
             continue
         for coding in codings:
             label = _label(coding, tables)
             if label is None:
                 code, system = shown(coding.get("code", "")), shown(coding.get("system", ""), 120)
-                problems.add("security-label.unknown", f"{element}[{position}]", code=code, system=system)
+                problems.add("security-label.unknown", f"{ELEMENT}[{position}]", code=code, system=system)
             elif label.level is not None:
                 levels.append(label.level)
             elif label.flag is not None:
                 flags.add(label.flag)
-    return Masking(max(levels, key=_RANK.__getitem__, default=Level.NORMAL), frozenset(flags))
+    return Masking(max(levels, key=_RANK.__getitem__, default=missing), frozenset(flags))
 
 
 def _label(coding: Json, tables: CodeTables) -> Label | None:

@@ -30,6 +30,15 @@ def sector_of(caller: Caller) -> str:
     return "SNR" if caller.kind is CallerKind.APPLICATION else caller.structure.sector
 
 
+def author_of_caller(caller: Caller, patient: INS, tables: CodeTables) -> Author:
+    """The caller as the author of a lot it makes itself (an update of metadata)."""
+    problems = Problems()
+    author = PeopleReader(caller, patient, Traits(), tables, {}, problems).caller_author("List.source")
+    problems.check()
+    assert author is not None, "a caller without a problem is an author"  # noqa: S101
+    return author
+
+
 @dataclass
 class PeopleReader:
     """Reads the people of one resource. Problems are noted in ``problems``, what was completed in ``filled``."""
@@ -85,14 +94,15 @@ class PeopleReader:
         return authors[0].person if authors else None
 
     def caller_author(self, element: str) -> Author | None:
-        """The caller as an author. A structure that calls for itself has no person: ``author.missing`` is noted."""
+        """The caller as an author. A structure that feeds by itself is a system as author (XCN 10 = U)."""
         caller = self.caller
         if caller.kind in _PATIENTS:
             return self._patient_author(element)
         if caller.kind is CallerKind.APPLICATION:
             return Author(self._application(), (self._own_institution(),))
         if caller.kind is CallerKind.STRUCTURE:
-            self.problems.add("author.missing", element)
+            system = Person(caller.id, caller.structure.name, "AUTOMATE", STRUCT_IDNAT, name_type="U", id_type="RI")
+            return Author(system, (self._own_institution(),))
         person = Person(caller.id, caller.family, caller.given, PS_IDNAT)
         return Author(person, (self._own_institution(),), (), caller_specialty(caller, self.tables))
 

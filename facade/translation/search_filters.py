@@ -5,8 +5,9 @@ Source: ITI TF-2 3.18.4.1.2.3.7.1 (FindDocuments); FHIR R4 search prefixes; JDV_
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 from facade.domain.dmp import DocumentQuery
@@ -35,27 +36,29 @@ class FilterReading:
         self.asked: dict[str, Any] = {}
         self.statuses: set[Availability] | None = None
         self.archived: bool | None = None
-        self.family = self.given = ""
 
     def query(self) -> DocumentQuery:
         """The FindDocuments query: never narrower than the tests."""
         return DocumentQuery(**self.asked)
 
     def finish(self) -> None:
-        """Join the filters that are read in several parameters: status with isArchived, family with given."""
+        """Join the two parameters that decide on availabilityStatus: status and isArchived."""
         asked = set(_STATUSES["current"]) if self.statuses is None else self.statuses
         if self.archived is not None:
             asked &= {Availability.ARCHIVED} if self.archived else {Availability.APPROVED, Availability.DEPRECATED}
         self.empty = self.empty or not asked
         self.asked["statuses"] = tuple(status for status in Availability if status in asked)
         self.tests.append(lambda entry: entry.availability in asked)
-        if self.family or self.given:
-            self.asked["author_person"] = f"%^{self.family}%^{self.given}%"
 
-    def ask(self, name: str, values: Iterable[Any]) -> None:
-        """Ask the DMP for these values; for the second filter on one attribute only what both allow."""
+    def ask(self, name: str, values: Iterable[Any], *, repeating: bool = False) -> None:
+        """Ask the DMP for these values; of a second filter on one attribute only what both allow.
+
+        An attribute that repeats may meet two filters with two values: the first is asked, the second only tested.
+        """
         wanted = tuple(values)
         if name in self.asked:
+            if repeating:
+                return
             wanted = tuple(value for value in self.asked[name] if value in wanted)
             self.empty = self.empty or not wanted
         self.asked[name] = wanted
@@ -87,7 +90,7 @@ def _coded(
 
 
 def _token(members: ValueSet, token: str) -> tuple[Coded, ...]:
-    """``system|code``, ``system|``, ``|code`` or ``code``. XDS codes always have a scheme: ``|code`` is any system's."""
+    """``system|code``, ``system|``, ``|code`` or ``code``; XDS codes always have a scheme: ``|code`` means any."""
     system, bar, code = token.strip().rpartition("|")
     if not code:
         return members.in_system(system) if system else ()
@@ -130,7 +133,7 @@ def _security_label(reading: FilterReading, name: str, value: str) -> None:
             reading.problems.add("search.code-unknown", name, **values)
         else:
             wanted.add(code.upper())
-    # The labels are not asked of the DMP: the policy must judge masked entries before anything is told of them.
+    # Not asked of the DMP: an entry without a level counts as N here, and would not be found there.
     reading.tests.append(lambda entry: entry.masking.level.value in wanted or bool(entry.masking.flags & wanted))
 
 
@@ -145,7 +148,7 @@ def _event(reading: FilterReading, name: str, value: str) -> None:
         else:
             wanted.add((scheme, code))
     if all(scheme and code for scheme, code in wanted):
-        reading.ask("events", [Coded(code, scheme) for scheme, code in sorted(wanted)])
+        reading.ask("events", [Coded(code, scheme) for scheme, code in sorted(wanted)], repeating=True)
     reading.tests.append(
         lambda entry: any(
             (event.scheme == scheme or not scheme) and (event.code == code or not code)
@@ -166,9 +169,9 @@ def _related(reading: FilterReading, name: str, value: str) -> None:
         else:
             wanted.add((authority, number))
     types = sorted(reading.tables.reference_types)
-    reading.ask(
-        "references", [ReferenceId(number, authority, kind) for authority, number in sorted(wanted) for kind in types]
-    )
+    if all(authority for authority, _ in wanted):
+        references = [ReferenceId(number, authority, kind) for authority, number in sorted(wanted) for kind in types]
+        reading.ask("references", references, repeating=True)
     reading.tests.append(
         lambda entry: any(
             reference.value == number and (not authority or reference.authority == authority)
@@ -180,18 +183,22 @@ def _related(reading: FilterReading, name: str, value: str) -> None:
 
 def _author(part: str) -> Filter:
     def read(reading: FilterReading, name: str, value: str) -> None:
-        starts = tuple(token.strip().casefold() for token in value.split(",") if token.strip())
-        if not starts or any(set(token) & set("%_^&~|\\'") for token in starts):
+        starts = tuple(_folded(token) for token in value.split(",") if token.strip())
+        if not starts:
             reading.malformed(name, value)
             return
-        if len(starts) == 1 and not getattr(reading, part):
-            setattr(reading, part, value.strip())
-        # FHIR string search: the value begins the name, case and accents aside as far as case folding goes.
+        # Not asked of the DMP: its XCN pattern knows neither case nor accents, a FHIR string search ignores both.
         reading.tests.append(
-            lambda entry: any(getattr(author.person, part).casefold().startswith(starts) for author in entry.authors)
+            lambda entry: any(_folded(getattr(author.person, part)).startswith(starts) for author in entry.authors)
         )
 
     return read
+
+
+def _folded(name: str) -> str:
+    """A name as FHIR string search compares it: without case, accents and surrounding blanks."""
+    split = unicodedata.normalize("NFKD", name.strip().casefold())
+    return "".join(letter for letter in split if not unicodedata.combining(letter))
 
 
 def _author_id(reading: FilterReading, _: str, value: str) -> None:
@@ -221,7 +228,7 @@ def _period_end(reading: FilterReading, name: str, value: str) -> None:
     _dated(reading, name, value, lambda entry: (entry.service_stop, entry.service_stop), ("service_stop",))
 
 
-def _dated(reading: FilterReading, name: str, value: str, of: Any, asked: tuple[str, ...]) -> None:  # noqa: ANN401
+def _dated(reading: FilterReading, name: str, value: str, of: Any, asked: tuple[str, ...]) -> None:
     try:
         alternatives = [DateFilter.read(token) for token in value.split(",")]
     except ValueError:

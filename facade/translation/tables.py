@@ -171,6 +171,11 @@ class CodeTables:
         """The formatCode of a file wrapped in a CDA (ASS_A12), None when that media type cannot be wrapped."""
         return self._format_of_media.get(media_type)
 
+    @property
+    def media_types(self) -> str:
+        """The media types that can be wrapped, for a message."""
+        return ", ".join(sorted(self._format_of_media))
+
     def media_of_format(self, format_code: Coded) -> str | None:
         """The media type a formatCode of a wrapped file stands for, None for a structured CDA."""
         return self._media_of_format.get(format_code)

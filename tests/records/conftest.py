@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,6 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     if reason:
         pytest.skip(reason)
     # Not below pytest's folder: the server's own account cannot enter it.
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="facade-pg-", ignore_cleanup_errors=True) as above:
         Path(above).chmod(0o755)
         with postgresql(Path(above) / "server") as url:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, text, update
 
-from facade.records.chain import Fault
+from facade.domain.ins import InsKind
+from facade.records.chain import Fault, link_hash
 from facade.records.engine import Database
 from facade.records.schema import trace_anchors, trace_head
 from facade.records.schema import traces as table
@@ -112,8 +113,6 @@ def test_a_changed_row_shows(database: Database, written: Traces, column: str, v
 
 
 def test_a_changed_row_with_its_hash_made_again_shows_at_the_next(database: Database, written: Traces) -> None:
-    from facade.records.chain import link_hash
-
     (third,) = [one for one in written.export() if one.seq == 3]
     content = {name: value for name, value in third.as_dict().items() if name not in ("previous", "hash")}
     content["rule"] = "another"
@@ -179,8 +178,6 @@ def test_history_is_newest_first_and_of_one_patient(database: Database, written:
 
 
 def test_the_same_digits_of_another_kind_are_another_patient(written: Traces) -> None:
-    from facade.domain.ins import InsKind
-
     assert written.for_patient(ins(1, InsKind.NIR)) == []
 
 

@@ -1,0 +1,40 @@
+"""``python -m facade.embedded dmp|issuer``: the two servers, each until SIGTERM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from facade.embedded.server import run_dmp, run_issuer
+
+_DATA = click.option(
+    "--data", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data directory, made if missing."
+)
+_PORT = click.option("--port", required=True, type=click.IntRange(1, 65535), help="Port on 127.0.0.1.")
+
+
+@click.group()
+def main() -> None:
+    """The embedded DMP and its token issuer, for demonstrations and tests."""
+
+
+@main.command()
+@_DATA
+@_PORT
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Journal; default DATA/dmp-log.jsonl.")
+def dmp(data: Path, port: int, log: Path | None) -> None:
+    """Serve the embedded DMP over mutual TLS."""
+    run_dmp(data, port, log or data / "dmp-log.jsonl")
+
+
+@main.command()
+@_DATA
+@_PORT
+def issuer(data: Path, port: int) -> None:
+    """Serve the token issuer over HTTP."""
+    run_issuer(data, port)
+
+
+if __name__ == "__main__":
+    main()

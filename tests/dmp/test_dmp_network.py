@@ -1,0 +1,335 @@
+"""What the network can do to an exchange, over real TLS: each failure has its code, and says what is known."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from facade.dmp.gateway import SoapGateway
+from facade.domain.dmp import DocumentQuery
+from facade.domain.document import Availability
+from facade.domain.errors import DmpRefused, DmpUnavailable
+
+from tests.dmp.conftest import make_config, session
+from tests.support import dmp_answers as answers
+from tests.support.dmp_entries import ENTRY, LOT, SUBMISSION
+from tests.support.dmp_server import DmpServer, Issued, Pki, Reply, Respond, Seen, envelope, mtom
+
+Make = Callable[..., SoapGateway]
+
+
+def find(gateway: SoapGateway) -> object:
+    return gateway.find_documents(session(), DocumentQuery())
+
+
+def publish(gateway: SoapGateway) -> object:
+    gateway.publish(session(), SUBMISSION)
+    return None
+
+
+def mask(gateway: SoapGateway) -> object:
+    gateway.update_metadata(session(), LOT, ENTRY)
+    return None
+
+
+def archive(gateway: SoapGateway) -> object:
+    gateway.update_status(session(), LOT, ENTRY, Availability.ARCHIVED)
+    return None
+
+
+CHANGES = [publish, mask, archive]
+
+
+def unavailable(act: Callable[[SoapGateway], object], gateway: SoapGateway) -> DmpUnavailable:
+    with pytest.raises(DmpUnavailable) as caught:
+        act(gateway)
+    assert caught.value.retry_after is not None
+    return caught.value
+
+
+HTML = Reply(b"<html><body>Erreur interne</body></html>", status=500, content_type="text/html")
+AFTER_SENDING: dict[str, tuple[Respond, str]] = {
+    "html": (lambda seen: HTML, "dmp.answer-invalid"),
+    "empty": (lambda seen: Reply(b""), "dmp.answer-invalid"),
+    "not soap": (lambda seen: Reply(b"<x/>"), "dmp.answer-invalid"),
+    "no body": (lambda seen: Reply(envelope("", seen.message_id)), "dmp.answer-invalid"),
+    "soap 1.1": (
+        lambda seen: Reply(b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"/>'),
+        "dmp.answer-invalid",
+    ),
+    "success but 500": (
+        lambda seen: Reply(envelope(answers.registry(), seen.message_id), status=500),
+        "dmp.answer-invalid",
+    ),
+    "redirect": (
+        lambda seen: Reply(b"", status=302, headers={"Location": "https://evil.example/"}),
+        "dmp.answer-invalid",
+    ),
+    "other message": (
+        lambda seen: Reply(envelope(answers.registry(), "urn:uuid:00000000-0000-4000-8000-000000000000")),
+        "dmp.answer-mismatched",
+    ),
+    "no relation": (lambda seen: Reply(envelope(answers.registry(), None)), "dmp.answer-mismatched"),
+    "foreign fault": (
+        lambda seen: Reply(envelope(answers.fault("env:Sender", "x"), "urn:uuid:other"), status=500),
+        "dmp.answer-mismatched",
+    ),
+    "doctype": (
+        lambda seen: Reply(b'<!DOCTYPE x [<!ENTITY a "b">]>' + envelope("&a;", seen.message_id)),
+        "dmp.answer-invalid",
+    ),
+    "hang up": (lambda seen: Reply(hang_up=True), "dmp.connection-lost"),
+    "cut": (lambda seen: Reply(envelope(answers.registry(), seen.message_id), cut=80), "dmp.connection-lost"),
+    "mtom never closed": (
+        lambda seen: mtom(envelope(answers.registry(), seen.message_id), {"d": b"x"}, close=False),
+        "dmp.answer-invalid",
+    ),
+    "gzip": (
+        lambda seen: Reply(envelope(answers.registry(), seen.message_id), headers={"Content-Encoding": "gzip"}),
+        "dmp.answer-invalid",
+    ),
+    "slow": (lambda seen: Reply(envelope(answers.registry(), seen.message_id), delay=0.8), "dmp.timeout"),
+    "busy": (lambda seen: Reply(b"", status=503, content_type="text/plain"), "dmp.busy"),
+    "queued": (lambda seen: Reply(envelope(answers.registry("urn:x:Queued"), seen.message_id)), "dmp.answer-invalid"),
+    "other answer": (lambda seen: Reply(envelope("<other/>", seen.message_id)), "dmp.answer-invalid"),
+}
+
+
+@pytest.mark.parametrize("case", AFTER_SENDING)
+def test_a_change_that_was_sent_has_an_unknown_outcome_and_is_sent_once(
+    server: DmpServer, make_gateway: Make, case: str
+) -> None:
+    server.respond, code = AFTER_SENDING[case]
+    gateway = make_gateway(read_timeout=0.3)
+    for number, act in enumerate(CHANGES, start=1):
+        error = unavailable(act, gateway)
+        assert error.problems[0].code == code
+        assert error.outcome_unknown
+        assert len(server.seen) == number
+
+
+@pytest.mark.parametrize("case", AFTER_SENDING)
+def test_a_read_fails_with_the_same_code_and_nothing_is_in_doubt(
+    server: DmpServer, make_gateway: Make, case: str
+) -> None:
+    server.respond, code = AFTER_SENDING[case]
+    error = unavailable(find, make_gateway(read_timeout=0.3))
+    assert error.problems[0].code == code
+    assert not error.outcome_unknown
+    assert len(server.seen) == (2 if code == "dmp.connection-lost" else 1)
+
+
+@pytest.mark.parametrize("act", [find, *CHANGES])
+def test_nobody_listens(server: DmpServer, make_gateway: Make, act: Callable[[SoapGateway], object]) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        gateway = make_gateway(base_url=f"https://localhost:{reserved.getsockname()[1]}")
+        error = unavailable(act, gateway)
+        assert error.problems[0].code == "dmp.unreachable"
+        assert not error.outcome_unknown
+        assert gateway.probe() is not None
+
+
+@pytest.mark.parametrize("act", [find, publish])
+def test_an_authority_we_do_not_know(
+    pki: Pki, tmp_path_factory: pytest.TempPathFactory, auth: Issued, sign: Issued, act: Callable[[SoapGateway], object]
+) -> None:
+    other = Pki(tmp_path_factory.mktemp("other"))
+    server = DmpServer(other, other.issue("server"), ask_client=False)
+    gateway = SoapGateway(make_config(server.base_url, pki.ca_file, auth, sign))
+    try:
+        error = unavailable(act, gateway)
+        assert error.problems[0].code == "dmp.tls"
+        assert not error.outcome_unknown
+        assert (gateway.probe() or "").startswith("TLS")
+        assert server.seen == []
+    finally:
+        gateway.close()
+        server.close()
+
+
+def test_a_certificate_of_another_host(server: DmpServer, make_gateway: Make) -> None:
+    gateway = make_gateway(base_url=f"https://127.0.0.2:{server.port}")
+    # The server listens on 127.0.0.1 only where the system does not answer for the whole of 127/8.
+    assert unavailable(find, gateway).problems[0].code in ("dmp.tls", "dmp.unreachable")
+    assert server.seen == []
+
+
+def test_a_client_certificate_the_dmp_does_not_accept(
+    pki: Pki, server: DmpServer, tmp_path_factory: pytest.TempPathFactory, sign: Issued
+) -> None:
+    stranger = Pki(tmp_path_factory.mktemp("stranger")).issue("AUTH_CLI")
+    gateway = SoapGateway(make_config(server.base_url, pki.ca_file, stranger, sign))
+    try:
+        for act in (find, publish):
+            assert unavailable(act, gateway).problems[0].code in ("dmp.tls", "dmp.connection-lost")
+        assert server.seen == []
+    finally:
+        gateway.close()
+
+
+def test_our_certificate_is_shown(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search())
+    find(gateway)
+    assert "AUTH_CLI" in server.seen[0].client
+    assert gateway.probe() is None
+
+
+def test_public_authorities_are_never_added(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search())
+    find(gateway)
+    assert gateway._http.context.cert_store_stats()["x509_ca"] == 1
+
+
+def test_old_tls_is_refused(pki: Pki, server_key: Issued, server: DmpServer, make_gateway: Make) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server_key.certificate_file, server_key.key_file)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gateway = make_gateway(base_url=f"https://localhost:{listener.getsockname()[1]}", read_attempts=1)
+
+        def serve() -> None:
+            plain, _ = listener.accept()
+            with plain:
+                hello = plain.recv(4096)
+                # A server that knows TLS 1.1 at most answers so, whatever it was offered.
+                version = b"\x03\x02"
+                body = b"\x02\x00\x00\x26" + version + bytes(32) + b"\x00" + b"\xc0\x14" + b"\x00"
+                plain.sendall(b"\x16" + version + len(body).to_bytes(2, "big") + body if hello else b"")
+                plain.recv(4096)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        assert unavailable(find, gateway).problems[0].code == "dmp.tls"
+        thread.join(5)
+
+
+def test_a_read_is_tried_again_after_a_lost_connection(server: DmpServer, gateway: SoapGateway) -> None:
+    def respond(seen: Seen) -> Reply:
+        if len(server.seen) == 1:
+            return Reply(hang_up=True)
+        return Reply(envelope(answers.search(), seen.message_id))
+
+    server.respond = respond
+    assert gateway.find_documents(session(), DocumentQuery()).entries == ()
+    assert len({seen.message_id for seen in server.seen}) == 2
+
+
+def test_busy_says_how_long_to_wait(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = lambda seen: Reply(b"", status=503, content_type="text/html", headers={"Retry-After": "42"})
+    assert unavailable(find, gateway).retry_after == 42
+
+
+def test_an_answer_that_is_too_large_is_not_read(server: DmpServer, make_gateway: Make) -> None:
+    big = answers.search("<!--" + "x" * 200_000 + "-->")
+    gateway = make_gateway(max_answer_bytes=100_000)
+    for chunked in (False, True):
+        server.respond = lambda seen, chunked=chunked: Reply(envelope(big, seen.message_id), chunked=chunked)  # type: ignore[misc]
+        assert unavailable(find, gateway).problems[0].code == "dmp.answer-too-large"
+
+
+def test_chunked_answers_are_read(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), chunked=True)
+    find(gateway)
+
+
+def test_one_connection_serves_many_requests_also_after_an_error(server: DmpServer, gateway: SoapGateway) -> None:
+    ports: set[str] = set()
+
+    def respond(seen: Seen) -> Reply:
+        ports.add(seen.headers.get("Host", ""))
+        return HTML if len(server.seen) % 2 else Reply(envelope(answers.search(), seen.message_id))
+
+    server.respond = respond
+    connections: list[object] = []
+    wrap = server._context.wrap_socket
+    server._context.wrap_socket = lambda *args, **kwargs: connections.append(1) or wrap(*args, **kwargs)  # type: ignore[method-assign, func-returns-value]
+    for _ in range(3):
+        unavailable(find, gateway)
+        find(gateway)
+    assert len(connections) == 1
+
+
+def test_cookies_of_the_dmp_are_not_kept(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = lambda seen: Reply(
+        envelope(answers.search(), seen.message_id), headers={"Set-Cookie": "JSESSIONID=1; Path=/"}
+    )
+    find(gateway)
+    find(gateway)
+    assert all("Cookie" not in seen.headers for seen in server.seen)
+
+
+def test_calls_to_one_service_run_at_the_same_time(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), delay=0.3)
+    threads = [threading.Thread(target=find, args=(gateway,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.most_at_once == 6
+
+
+def test_after_several_failures_the_dmp_is_left_alone_and_tried_again(server: DmpServer, make_gateway: Make) -> None:
+    gateway = make_gateway(circuit_failures=3, circuit_seconds=1)
+    server.respond = lambda seen: HTML
+    for _ in range(3):
+        assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
+    error = unavailable(find, gateway)
+    assert error.problems[0].code == "dmp.circuit-open"
+    assert not unavailable(mask, gateway).outcome_unknown
+    assert 1 <= (error.retry_after or 0) <= 2
+    assert len(server.seen) == 3
+    time.sleep(1.1)
+    server.respond = answers.plain(answers.search())
+    find(gateway)
+    find(gateway)
+    assert len(server.seen) == 5
+
+
+def test_a_failed_trial_leaves_it_alone_again(server: DmpServer, make_gateway: Make) -> None:
+    gateway = make_gateway(circuit_failures=1, circuit_seconds=1)
+    server.respond = lambda seen: HTML
+    unavailable(find, gateway)
+    time.sleep(1.1)
+    assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
+    assert unavailable(find, gateway).problems[0].code == "dmp.circuit-open"
+
+
+def test_one_trial_at_a_time(server: DmpServer, make_gateway: Make) -> None:
+    gateway = make_gateway(circuit_failures=1, circuit_seconds=1)
+    server.respond = lambda seen: HTML
+    unavailable(find, gateway)
+    time.sleep(1.1)
+    server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), delay=0.4)
+    codes: list[str] = []
+
+    def work() -> None:
+        try:
+            find(gateway)
+            codes.append("ok")
+        except DmpUnavailable as error:
+            codes.append(error.problems[0].code)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == ["dmp.circuit-open"] * 3 + ["ok"]
+
+
+def test_refusals_do_not_open_the_circuit_and_services_are_apart(server: DmpServer, make_gateway: Make) -> None:
+    gateway = make_gateway(circuit_failures=2)
+    server.respond = answers.plain(answers.fault("env:DMPInvalidCertificate", "x"))
+    for _ in range(4):
+        with pytest.raises(DmpRefused):
+            find(gateway)
+    server.respond = lambda seen: HTML
+    for _ in range(3):
+        unavailable(find, gateway)
+    server.respond = answers.plain(answers.registry())
+    publish(gateway)

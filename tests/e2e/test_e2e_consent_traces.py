@@ -1,0 +1,112 @@
+"""Oppositions block what they are about; every act leaves a trace its reader may or may not see."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.support.demo import RunningDemo, codes_of, pdf
+
+SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
+
+
+def _opposition(demo: RunningDemo, patient: str, category: str = "opposition-feeding") -> dict[str, Any]:
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": SCOPE,
+        "category": [{"coding": [{"system": "urn:dmp-facade:consent-category", "code": category}]}],
+        "patient": {"identifier": demo.patients[patient]},
+    }
+
+
+def test_an_opposition_to_feeding_blocks_publication_before_the_dmp_is_asked(fresh_demo: RunningDemo) -> None:
+    demo = fresh_demo
+    recorded = demo.post("nurse", "/Consent", _opposition(demo, "objector"))
+    assert recorded.status_code == 201, recorded.text
+    sent = len(demo.log())
+    answer = demo.post("author-doctor", "/DocumentReference", demo.document("objector", pdf()))
+    assert (answer.status_code, codes_of(answer)) == (403, ["opposition.feeding"])
+    assert len(demo.log()) == sent
+    shown = demo.call("nurse", "GET", "/Consent", params={"patient.identifier": demo.ins("objector")}).json()
+    codes = sorted(entry["resource"]["category"][0]["coding"][0]["code"] for entry in shown["entry"])
+    assert codes == ["authorisation", "opposition-feeding"]
+    elsewhere = demo.post("other-doctor", "/DocumentReference", demo.document("objector", pdf()))
+    assert elsewhere.status_code == 201, "an opposition is recorded for one structure"
+
+
+PLACES: dict[str, Any] = {
+    "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">ne veut pas</div>'},
+    "sourceAttachment": {"title": "motif"},
+    "extension": [{"url": "urn:x", "valueString": "motif"}],
+    "provision": {"code": [{"text": "motif"}]},
+    "contained": [{"resourceType": "Basic", "id": "x", "code": {"text": "motif"}}],
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_reason_of_an_opposition_finds_no_place_to_hide(demo: RunningDemo, place: str) -> None:
+    resource = copy.deepcopy(_opposition(demo, "minor")) | {place: PLACES[place]}
+    answer = demo.post("nurse", "/Consent", resource)
+    assert answer.status_code == 422, answer.text
+    assert "consent.free-text" in codes_of(answer)
+    assert "motif" not in answer.text
+    found = demo.call("nurse", "GET", "/Consent", params={"patient.identifier": demo.ins("minor")}).json()
+    assert [entry["resource"]["category"][0]["coding"][0]["code"] for entry in found["entry"]] == ["authorisation"]
+
+
+def _history(demo: RunningDemo, persona: str, patient: str) -> list[dict[str, Any]]:
+    answer = demo.call(persona, "GET", "/AuditEvent", params={"patient.identifier": demo.ins(patient)})
+    assert answer.status_code == 200, answer.text
+    return [entry["resource"] for entry in answer.json().get("entry", [])]
+
+
+def _about(events: list[dict[str, Any]], document: str) -> list[str]:
+    reference = f"DocumentReference/{document}"
+    return [
+        event["subtype"][1]["code"]
+        for event in events
+        if any(entity["what"].get("reference") == reference for entity in event["entity"])
+    ]
+
+
+def test_the_patient_reads_who_did_what_with_a_document(demo: RunningDemo) -> None:
+    document = demo.publish("author-doctor", "adult")["id"]
+    assert demo.call("nurse", "GET", f"/Binary/{document}").status_code == 200
+    demo.label("author-doctor", document, "MASQUE_PS")
+    events = _history(demo, "patient-adult", "adult")
+    assert _about(events, document) == ["mask", "retrieve", "publish"]
+    nurse = next(event for event in events if event["subtype"][1]["code"] == "retrieve")
+    assert nurse["agent"][0]["who"]["identifier"]["value"] == "899700000047"
+
+
+def test_a_refused_act_leaves_a_trace_with_its_rule(demo: RunningDemo) -> None:
+    assert demo.search("unauthorised-doctor", "adult").status_code == 403
+    events = _history(demo, "patient-adult", "adult")
+    denied = next(event for event in events if event["agent"][0]["who"]["identifier"]["value"] == "899700000054")
+    assert (denied["outcome"], denied["outcomeDesc"]) == ("4", "record.not-authorised")
+
+
+def test_a_trace_about_a_document_hidden_from_the_patient_is_not_shown_to_the_patient(demo: RunningDemo) -> None:
+    labels = [{"coding": [{"code": "INVISIBLE_PATIENT"}]}]
+    document = demo.publish("author-doctor", "adult", securityLabel=labels)["id"]
+    assert demo.call("nurse", "GET", f"/Binary/{document}").status_code == 200
+    assert _about(_history(demo, "patient-adult", "adult"), document) == []
+    assert _about(_history(demo, "treating-doctor", "adult"), document) == ["retrieve", "publish"]
+
+
+def test_a_secret_connection_leaves_nothing_a_representative_can_read(demo: RunningDemo) -> None:
+    before = len(_history(demo, "representative-minor", "minor"))
+    secret = {"Connexion-Secrete": "true"}
+    assert demo.search("nurse", "minor", secret).status_code == 200
+    events = _history(demo, "representative-minor", "minor")
+    assert len(events) == before + 1, "only its own reading of the history came since"
+
+
+def test_the_reason_of_an_emergency_is_in_the_trace(demo: RunningDemo) -> None:
+    headers = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "arr%C3%AAt cardiaque"}
+    assert demo.search("unauthorised-doctor", "adult", headers).status_code == 200
+    newest = _history(demo, "patient-adult", "adult")[0]
+    assert newest["purposeOfEvent"][0]["text"] == "arrêt cardiaque"

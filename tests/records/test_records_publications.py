@@ -1,0 +1,260 @@
+"""The ledger of publications: nothing is sent twice, nothing that may be there is forgotten."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from facade.domain.errors import Conflict, Problem
+from facade.records import publications as module
+from facade.records.engine import Database
+from facade.records.ledger import blockers
+from facade.records.publications import Publications
+from facade.records.reservations import Intent, NaturalForm, Request, State
+from facade.records.schema import publications as documents
+from facade.records.schema import submissions
+from tests.support.records import NOW, ins, intent, reserve_each
+
+LATER = NOW + timedelta(minutes=1)
+MUCH_LATER = NOW + timedelta(minutes=6)
+ASKING = Request("899700000018", "1750000001")
+
+
+def keyed(key: str = "k", fingerprint: str = "f", caller: str = "899700000018") -> Request:
+    return Request(caller, "1750000001", key, fingerprint)
+
+
+@pytest.fixture
+def ledger(database: Database) -> Publications:
+    return Publications(database, pending_for=timedelta(minutes=5))
+
+
+def refusal(ledger: Publications, *intents: Intent, request: Request = ASKING, now: object = LATER) -> Problem:
+    with pytest.raises(Conflict) as caught:
+        ledger.reserve(intents, request, now=now)  # type: ignore[arg-type]
+    return caught.value.problems[0]
+
+
+def stored(ledger: Publications, *intents: Intent, request: Request = ASKING) -> str:
+    reservation = ledger.reserve(intents, request, now=NOW, lot="1.2.3")
+    ledger.mark_stored(reservation.id, {one.unique_id: f"logical-{one.unique_id}" for one in intents}, now=NOW)
+    return reservation.id
+
+
+def test_a_reservation_names_its_documents_in_their_order(ledger: Publications) -> None:
+    reservation = ledger.reserve([intent(2), intent(1)], ASKING, now=NOW, lot="1.2.3")
+    assert (reservation.state, reservation.lot, reservation.replay) == (State.PENDING, "1.2.3", False)
+    assert [one.unique_id for one in reservation.documents] == [intent(2).unique_id, intent(1).unique_id]
+    assert reservation.documents[0].patient == ins()
+
+
+def test_the_same_unique_id_is_refused_once_stored(ledger: Publications) -> None:
+    stored(ledger, intent(1))
+    problem = refusal(ledger, intent(1, sha1="f" * 40))
+    assert problem.code == "publication.duplicate-unique-id"
+    assert problem.values == {"unique_id": intent(1).unique_id}
+    assert problem.basis == "EXI 05"
+
+
+def test_the_same_content_is_refused_and_names_what_was_published(ledger: Publications) -> None:
+    stored(ledger, intent(1))
+    problem = refusal(ledger, intent(2, sha1=intent(1).sha1))
+    assert problem.code == "publication.duplicate-content"
+    assert problem.values == {"unique_id": intent(1).unique_id}
+
+
+@pytest.mark.parametrize("change", [{"patient": ins(2)}, {"type_code": "other"}, {"sha1": "e" * 40}])
+def test_another_patient_type_or_content_is_another_document(ledger: Publications, change: dict[str, object]) -> None:
+    stored(ledger, intent(1))
+    again = intent(1, unique_id="1.2.9", **change)
+    assert ledger.reserve([again], ASKING, now=LATER).state is State.PENDING
+
+
+def test_a_replacement_may_carry_the_same_content_once(ledger: Publications) -> None:
+    stored(ledger, intent(1))
+    first = intent(1, unique_id="1.2.9", replaces=intent(1).unique_id)
+    stored(ledger, first)
+    again = intent(1, unique_id="1.2.10", replaces=intent(1).unique_id)
+    assert refusal(ledger, again).code == "publication.duplicate-content"
+
+
+def test_twins_in_one_lot_are_refused(ledger: Publications) -> None:
+    assert refusal(ledger, intent(1), intent(1, sha1="f" * 40)).code == "publication.duplicate-unique-id"
+    assert refusal(ledger, intent(1), intent(2, sha1=intent(1).sha1)).code == "publication.duplicate-content"
+
+
+def test_a_lot_is_reserved_whole_or_not_at_all(ledger: Publications) -> None:
+    stored(ledger, intent(1))
+    refusal(ledger, intent(2), intent(1))
+    assert ledger.reserve([intent(2)], ASKING, now=LATER).state is State.PENDING
+
+
+def test_while_one_is_being_sent_another_has_to_wait(ledger: Publications) -> None:
+    ledger.reserve([intent(1)], ASKING, now=NOW)
+    with pytest.raises(Conflict) as caught:
+        ledger.reserve([intent(1)], ASKING, now=LATER)
+    assert caught.value.problems[0].code == "publication.in-progress"
+    assert caught.value.retry_after == 5
+
+
+def test_a_failed_or_withdrawn_document_is_in_nobodys_way(ledger: Publications) -> None:
+    failed = ledger.reserve([intent(1)], ASKING, now=NOW)
+    ledger.mark_failed(failed.id, now=NOW)
+    stored(ledger, intent(1))
+    ledger.withdrawn(intent(1).unique_id, now=LATER)
+    ledger.withdrawn("9.9.9", now=LATER)
+    assert ledger.reserve([intent(1)], ASKING, now=LATER).state is State.PENDING
+
+
+def test_an_unknown_outcome_must_be_asked_about_first(ledger: Publications) -> None:
+    lost = ledger.reserve([intent(1)], ASKING, now=NOW)
+    ledger.mark_unknown(lost.id, now=NOW)
+    back = ledger.reserve([intent(1, unique_id="1.2.9")], ASKING, now=LATER)
+    assert (back.id, back.state, back.replay) == (lost.id, State.UNKNOWN, False)
+    assert back.documents[0].unique_id == intent(1).unique_id
+    ledger.mark_failed(lost.id, now=LATER)
+    assert ledger.reserve([intent(1)], ASKING, now=LATER).id != lost.id
+
+
+def test_an_unknown_outcome_found_stored_is_a_duplicate(ledger: Publications) -> None:
+    lost = ledger.reserve([intent(1)], ASKING, now=NOW)
+    ledger.mark_unknown(lost.id, now=NOW)
+    ledger.mark_stored(lost.id, {intent(1).unique_id: "l"}, now=LATER)
+    assert refusal(ledger, intent(1)).code == "publication.duplicate-unique-id"
+
+
+def test_a_pending_one_that_outlived_its_sender_is_unknown(ledger: Publications) -> None:
+    lost = ledger.reserve([intent(1)], ASKING, now=NOW)
+    assert ledger.unsettled(now=LATER) == []
+    assert [one.id for one in ledger.unsettled(now=MUCH_LATER)] == [lost.id]
+    back = ledger.reserve([intent(1)], ASKING, now=MUCH_LATER)
+    assert (back.id, back.state) == (lost.id, State.UNKNOWN)
+    assert [one.state for one in ledger.unsettled(now=LATER)] == [State.UNKNOWN]
+
+
+def test_a_sender_that_was_given_up_may_still_say_it_is_stored(ledger: Publications) -> None:
+    slow = ledger.reserve([intent(1)], keyed(), now=NOW)
+    ledger.mark_failed(slow.id, now=LATER)
+    ledger.mark_stored(slow.id, {intent(1).unique_id: "l"}, now=LATER)
+    assert refusal(ledger, intent(1)).code == "publication.duplicate-unique-id"
+    assert ledger.reserve([intent(1)], keyed(), now=LATER).replay
+
+
+def test_a_sender_that_was_given_up_does_not_push_out_the_one_after_it(ledger: Publications) -> None:
+    slow = ledger.reserve([intent(1)], ASKING, now=NOW)
+    ledger.mark_failed(slow.id, now=LATER)
+    stored(ledger, intent(1))
+    ledger.mark_stored(slow.id, {intent(1).unique_id: "l"}, now=LATER)
+    assert refusal(ledger, intent(1)).code == "publication.duplicate-unique-id"
+
+
+def test_what_is_stored_is_not_made_failed_or_unknown_any_more(ledger: Publications) -> None:
+    reservation = stored(ledger, intent(1))
+    ledger.mark_failed(reservation, now=LATER)
+    ledger.mark_unknown(reservation, now=LATER)
+    assert refusal(ledger, intent(1)).code == "publication.duplicate-unique-id"
+    assert ledger.unsettled(now=MUCH_LATER) == []
+
+
+def test_the_same_request_again_is_answered_as_the_first_time(ledger: Publications) -> None:
+    first = stored(ledger, intent(1), intent(2), request=keyed())
+    again = ledger.reserve([intent(8), intent(9)], keyed(), now=MUCH_LATER)
+    assert (again.id, again.state, again.replay, again.lot) == (first, State.STORED, True, "1.2.3")
+    assert [(one.unique_id, one.logical_id) for one in again.documents] == [
+        (one.unique_id, f"logical-{one.unique_id}") for one in (intent(1), intent(2))
+    ]
+
+
+def test_a_replay_is_answered_even_after_the_document_was_withdrawn(ledger: Publications) -> None:
+    stored(ledger, intent(1), request=keyed())
+    ledger.withdrawn(intent(1).unique_id, now=LATER)
+    assert ledger.reserve([intent(1)], keyed(), now=LATER).replay
+
+
+def test_a_key_is_bound_to_its_request_and_to_its_caller(ledger: Publications) -> None:
+    stored(ledger, intent(1), request=keyed())
+    assert refusal(ledger, intent(2), request=keyed(fingerprint="g")).code == "publication.idempotency-mismatch"
+    assert ledger.reserve([intent(2)], keyed(fingerprint="g", caller="899700000026"), now=LATER).state is State.PENDING
+
+
+def test_a_key_of_a_failed_request_serves_again_for_the_same_request_only(ledger: Publications) -> None:
+    failed = ledger.reserve([intent(1)], keyed(), now=NOW)
+    ledger.mark_failed(failed.id, now=NOW)
+    assert refusal(ledger, intent(1), request=keyed(fingerprint="g")).code == "publication.idempotency-mismatch"
+    assert ledger.reserve([intent(1)], keyed(), now=LATER).state is State.PENDING
+
+
+def test_a_key_whose_request_is_pending_or_unknown(ledger: Publications) -> None:
+    first = ledger.reserve([intent(1)], keyed(), now=NOW)
+    assert refusal(ledger, intent(1), request=keyed()).code == "publication.in-progress"
+    ledger.mark_unknown(first.id, now=NOW)
+    assert ledger.reserve([intent(1)], keyed(), now=LATER).state is State.UNKNOWN
+
+
+def test_a_key_needs_a_fingerprint() -> None:
+    with pytest.raises(ValueError, match="fingerprint"):
+        Request("c", "s", "key", "")
+
+
+def test_natural_forms_of_what_was_published_here(ledger: Publications) -> None:
+    stored(ledger, intent(1), intent(2))
+    failed = ledger.reserve([intent(3)], ASKING, now=NOW)
+    ledger.mark_failed(failed.id, now=NOW)
+    wanted = [intent(number).unique_id for number in (1, 2, 3, 4)]
+    assert ledger.natural_forms(wanted) == {
+        intent(1).unique_id: NaturalForm("application/pdf", intent(1).sha1, 1001),
+        intent(2).unique_id: NaturalForm("application/pdf", intent(2).sha1, 1002),
+    }
+    assert ledger.natural_forms([]) == {}
+
+
+def test_natural_forms_use_an_index(database: Database) -> None:
+    if database._dialect.engine.name != "sqlite":
+        pytest.skip("PostgreSQL reads small tables whole")
+    query = select(documents.c.size).where(documents.c.live_unique_id.in_(["1", "2"]))
+    plain = str(query.compile(compile_kwargs={"literal_binds": True}))
+    with database.reading() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {plain}").all()
+    assert all("USING INDEX" in str(step) for step in plan)
+
+
+def test_looking_and_inserting_at_the_same_moment_ends_in_a_conflict(
+    ledger: Publications, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What PostgreSQL allows: two look, both see nothing, both insert. The unique constraints decide."""
+    stored(ledger, intent(1))
+    seen: list[int] = []
+
+    def blind_once(*arguments: object) -> object:
+        seen.append(1)
+        return [] if len(seen) == 1 else blockers(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "blockers", blind_once)
+    assert refusal(ledger, intent(1)).code == "publication.duplicate-unique-id"
+    assert len(seen) == 2
+    with database.reading() as connection:
+        assert len(connection.execute(select(submissions)).all()) == 1
+
+
+def test_the_database_itself_refuses_a_second_live_document(ledger: Publications, database: Database) -> None:
+    stored(ledger, intent(1))
+    other = ledger.reserve([intent(2)], ASKING, now=NOW)
+    for column in ("live_unique_id", "live_content"):
+        row = {**intent(3).columns(other.id, 9), column: intent(1).columns("", 0)[column]}
+        with pytest.raises(IntegrityError), database.writing() as connection:
+            connection.execute(insert(documents), row)
+
+
+@pytest.mark.parametrize("key", ["", "retry"])
+def test_processes_that_race_get_each_document_once(url: str, database: Database, key: str) -> None:
+    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as pool:
+        got = list(pool.map(reserve_each, [url] * 4, [25] * 4, [key] * 4))
+    assert sum(map(len, got)) == 25
+    with database.reading() as connection:
+        live = connection.execute(select(documents.c.live_unique_id)).scalars().all()
+    assert sorted(live) == sorted(intent(number).unique_id for number in range(25))
