@@ -30,7 +30,7 @@ from facade.api.outcomes import ErrorTable
 from facade.api.security import add_headers, identify
 from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
 from facade.dmp.gateway import SoapGateway
-from facade.domain.caller import Structure
+from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
@@ -172,6 +172,7 @@ def _identity(settings: Settings, structures: dict[str, Structure], own: Structu
         issuers=issuers,
         structures=structures,
         own_structure=own,
+        applications={each.id: Application(**each.model_dump()) for each in settings.applications},
         accepted_acr=settings.two_factor_acr,
         bound_structure_tokens=settings.bound_structure_tokens,
         citizens_enabled=settings.citizens,

@@ -46,6 +46,15 @@ class StructureSettings(BaseModel):
         return self
 
 
+class ApplicationSettings(BaseModel):
+    """An application of the Mon espace santé catalogue whose tokens are served."""
+
+    id: str = Field(description="Its client id, as in the azp claim")
+    name: str
+    editor: str
+    oid: str = Field(description="OID of its editor's solution: the authority of its id as an author (SNR)")
+
+
 class IssuerSettings(BaseModel):
     """A token issuer that is believed, and for which kind of caller."""
 
@@ -112,6 +121,7 @@ class Settings(BaseSettings):
     bound_structure_tokens: bool = Field(True, description="A structure's token must be bound to its certificate")
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose Client-Cert is believed (RFC 9440)")
     structures: tuple[StructureSettings, ...] = Field((), description="The structures served, with their homologation")
+    applications: tuple[ApplicationSettings, ...] = Field((), description="Applications of the catalogue served")
     own_structure: str = Field("", description="Struct_IdNat of the structure that holds the certificates")
     oid_root: str = Field("", description="OID root under which uniqueIds and sourceId are made")
     dmp: DmpSettings = DmpSettings()

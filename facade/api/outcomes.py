@@ -6,6 +6,7 @@ own row of mappings/access/rules.csv. FHIR R4 OperationOutcome; MHD 2:3.65.4.1.3
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from facade.knowledge import Row
 ERROR_SYSTEM = "urn:dmp-facade:error"
 RULE_SYSTEM = "urn:dmp-facade:rule"
 _UNEXPECTED = "server.unexpected"
+# Matricules, RPPS and the like; the arcs of an OID are shorter or follow a dot.
+_LONG_NUMBER = re.compile(r"(?<![.\d])\d[\d ABab]{9,}\d(?!\.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,10 @@ class ErrorTable:
     def _issue(self, error: FacadeError, problem: Problem, language: str) -> dict[str, Any]:
         meaning = self._of_error(error, problem)
         if isinstance(error, DmpRefused):
-            return _issue(problem, meaning, language, error.code, "urn:dmp:error")
+            issue = _issue(problem, meaning, language, error.code, "urn:dmp:error")
+            if error.text:
+                issue["diagnostics"] = _without_identities(error.text)
+            return issue
         if isinstance(error, Refused):
             issue = _issue(problem, meaning, language, problem.rule, RULE_SYSTEM)
             issue["diagnostics"] = problem.basis
@@ -85,6 +91,11 @@ class ErrorTable:
 def outcome(issues: list[dict[str, Any]]) -> dict[str, Any]:
     """An OperationOutcome of these issues."""
     return {"resourceType": "OperationOutcome", "issue": issues}
+
+
+def _without_identities(text: str) -> str:
+    """The DMP's own words, which a client must be able to show (PRE_ERR), without a number that could identify."""
+    return _LONG_NUMBER.sub("…", text)[:300]
 
 
 def _meaning(row: Row) -> Meaning:

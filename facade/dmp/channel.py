@@ -6,6 +6,7 @@ a person, a document or a token.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -29,6 +30,7 @@ from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 
 Observer = Callable[[str, float, str], None]
 _RETRIED = ("dmp.unreachable", "dmp.connection-lost")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _log = structlog.get_logger(__name__)
 
 
@@ -149,7 +151,7 @@ class Channel:
             sent = MultipartBody(message, parts, action=transaction.action)
         else:
             sent = PlainBody(message, action=transaction.action)
-        headers = {"traceparent": session.traceparent} if session.traceparent else {}
+        headers = {"traceparent": session.traceparent} if _TRACEPARENT.fullmatch(session.traceparent) else {}
         with self._circuits[transaction.service].guard():
             answer = self._http.post(
                 url, sent, transaction=transaction.name, changes=transaction.changes, headers=headers

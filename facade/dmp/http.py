@@ -65,10 +65,10 @@ class _PinnedAdapter(HTTPAdapter):
         self._context = context
         super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the signature of requests
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
 
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401, ARG002 - as above
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - the signature of requests
         conn.cert_reqs = "CERT_REQUIRED"
 
 

@@ -57,9 +57,9 @@ class Mode(StrEnum):
     REINFORCED = "INDIRECTE_RENFORCEE"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class _Key:
-    """Everything an assertion says: two sessions with the same key may share one."""
+    """Everything an assertion says: two sessions with the same key may share one. Names a patient: has no repr."""
 
     kind: CallerKind
     id: str

@@ -83,7 +83,7 @@ def _document_reference(document: NewDocument, hash_name: str) -> str:
     """
     uri = f"urn:oid:{document.entry.unique_id}"
     content = document.content
-    if not document.entry.mime_type.endswith("xml") or content.find(b"<?", 5) >= 0:
+    if not document.entry.mime_type.endswith("xml") or _has_instructions(content):
         return _reference(uri, _digest(content, hash_name), hash_name)
     try:
         root = parse_xml(content, max_bytes=max(len(content), 1), huge_text=True)
@@ -91,6 +91,14 @@ def _document_reference(document: NewDocument, hash_name: str) -> str:
         return _reference(uri, _digest(content, hash_name), hash_name)
     canonical = etree.tostring(root.getroottree(), method="c14n", with_comments=True)
     return _reference(uri, _digest(canonical, hash_name), hash_name, transform=_TRANSFORM)
+
+
+def _has_instructions(content: bytes) -> bool:
+    """Whether ``<?`` occurs after the XML declaration. Looks for the rarer character: base64 has no ``?``."""
+    position = content.find(b"?", 5)
+    while position >= 0 and content[position - 1 : position] != b"<":
+        position = content.find(b"?", position + 1)
+    return position >= 0
 
 
 def _signed_properties(credential: Credential, hash_name: str, now: datetime) -> str:

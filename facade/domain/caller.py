@@ -36,6 +36,16 @@ class Structure:
     homologated_until: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application of the catalogue (service numérique référencé): its client id, name, editor and editor's OID."""
+
+    id: str
+    name: str
+    editor: str
+    oid: str
+
+
 class Relation(StrEnum):
     """What ties an external id (idPe) or an application to a record."""
 
@@ -66,6 +76,7 @@ class Caller:
     ``regulator``   the token says ``Acces_Regulation_Medicale``.
     ``two_factors`` the token's ``acr`` is one of the accepted two-factor levels.
     ``pairings``    the records a patient, representative or application is paired with.
+    ``application`` client id of the software that asks; ``referenced`` its entry of the catalogue, for citizens.
     ``token_id``    the token's ``jti``, for the trace; never the token.
     ``refusal``     why this caller is not who it must be (a rule name of mappings/access, e.g.
                     ``caller.professional.no-rpps``), None when nothing is wrong.
@@ -83,6 +94,7 @@ class Caller:
     two_factors: bool = False
     pairings: tuple[Pairing, ...] = ()
     application: str = ""
+    referenced: Application | None = None
     token_id: str = ""
     refusal: str | None = None
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from facade.domain.ins import INS
 from facade.domain.masking import Masking
 
-_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_LENGTHS = (4, 6, 8, 10, 12, 14)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,14 +23,17 @@ class XdsTime:
     digits: str
 
     def __post_init__(self) -> None:
-        if len(self.digits) not in _FORMATS or not self.digits.isdigit():
+        if len(self.digits) not in _LENGTHS or not (self.digits.isascii() and self.digits.isdigit()):
             raise ValueError("an XDS time is YYYY[MM[DD[hh[mm[ss]]]]]")
         self.start  # noqa: B018 - an impossible date (month 13) is refused here
 
     @property
     def start(self) -> datetime:
         """The first instant the time stands for."""
-        return datetime.strptime(self.digits, _FORMATS[len(self.digits)]).replace(tzinfo=UTC)
+        digits = self.digits
+        month, day = (int(digits[start : start + 2] or 1) for start in (4, 6))
+        hour, minute, second = (int(digits[start : start + 2] or 0) for start in (8, 10, 12))
+        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
 
     @classmethod
     def at(cls, moment: datetime) -> XdsTime:

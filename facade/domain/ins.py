@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-_SHAPE = re.compile(r"^\d{5}(?:\d{2}|2[AB])\d{6}\d{2}$")
+# ASCII and a full match: other digits, or a line end, would make an identity that equals no other.
+_SHAPE = re.compile(r"\d{5}(?:\d{2}|2[AB])\d{6}\d{2}", re.ASCII)
 _CORSICA = {"2A": "19", "2B": "18"}
 
 
@@ -42,7 +43,7 @@ class INS:
     value: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not _SHAPE.match(self.value):
+        if not _SHAPE.fullmatch(self.value):
             raise ValueError("a matricule INS is 13 characters and a key of 2 digits")
 
     @property

@@ -201,6 +201,8 @@ class Demo:
             "citizens = true",
             "bound_structure_tokens = false",
             *(f'[[issuers]]\nissuer = "{issuer}/realms/{realm}"\nkind = "{kind}"' for realm, kind in kinds),
+            f'[[applications]]\nid = "{sample.APPLICATION}"\nname = "CARNET DE SANTE"',
+            'editor = "EDITEUR EXEMPLE"\noid = "1.2.250.1.999.2.1"',
             *(_structure(structure, today) for structure in sample.STRUCTURES if structure is not sample.STRANGER),
             "[dmp]",
             f'base_url = "https://127.0.0.1:{self.ports.dmp}/{SERVICES}"',

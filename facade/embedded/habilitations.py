@@ -15,13 +15,12 @@ from facade.embedded import sample, store
 from facade.embedded.ebrim import Refusal
 from facade.embedded.rights import BLOCKED, DENIED, VALID, Access
 from facade.embedded.service import Answer, Dmp, Trail, utc_now
-from facade.embedded.soap import Message
+from facade.embedded.soap import Message, SoapFault
 from facade.embedded.store import Row
 from facade.embedded.strictxml import attr, tag, text
 from facade.embedded.vihf import User
 
 NAMESPACE = "urn:si-dmp-habilitations"
-_ERROR = "DMPInvalidRequest"
 _MODES = {"ACTIVE": (VALID,), "INTERDITE": (BLOCKED,), "TOUTE": (VALID, BLOCKED)}
 _MODE_OF = {VALID: "ACTIVE", BLOCKED: "INTERDITE"}
 _DOCTOR = "10"
@@ -29,13 +28,16 @@ _TREATING = "MEDECIN_TRAITANT"
 
 
 def set_authorisation(dmp: Dmp, user: User, message: Message, _trail: Trail) -> Answer:
-    """Add or remove the user's own authorisation on the patient of the VIHF. Raises Refusal."""
+    """Add or remove the user's own authorisation on the patient of the VIHF.
+
+    Raises Refusal, or SoapFault for another message.
+    """
     body = message.body
     if body.tag != tag(NAMESPACE, "setAuthorization"):
-        raise Refusal(_ERROR, "setAuthorization est attendu")
+        raise SoapFault("Sender", "setAuthorization est attendu")
     action, role = _field(body, "action"), _field(body, "role")
     if action not in ("AJOUT", "SUPPRESSION") or role not in ("", _TREATING):
-        raise Refusal(_ERROR, "action ou rôle inconnu")
+        raise SoapFault("Sender", "action ou rôle inconnu")
     with dmp.store.writing() as db:
         access = dmp.access(db, user)
         context = _add(db, access, role) if action == "AJOUT" else _remove(db, access, role)
@@ -74,11 +76,14 @@ def _write(db: sa.Connection, access: Access, values: dict[str, object]) -> None
 
 
 def list_authorisations(dmp: Dmp, user: User, message: Message, _trail: Trail) -> Answer:
-    """The professionals authorised or blocked on the patient of the VIHF. Raises Refusal."""
+    """The professionals authorised or blocked on the patient of the VIHF.
+
+    Raises Refusal, or SoapFault for another message.
+    """
     body = message.body
     modes = _MODES.get(_field(body, "mode"))
     if body.tag != tag(NAMESPACE, "listAuthorizationByPatient") or modes is None:
-        raise Refusal(_ERROR, "listAuthorizationByPatient avec un mode ACTIVE, INTERDITE ou TOUTE est attendu")
+        raise SoapFault("Sender", "listAuthorizationByPatient avec un mode ACTIVE, INTERDITE ou TOUTE est attendu")
     with dmp.store.reading() as db:
         access = dmp.access(db, user)
         access.require("TD1.6")

@@ -16,7 +16,6 @@ from facade.embedded.vihf import APPLICATION_ROLE, PATIENT_ROLE, User, patient_c
 
 ERROR = "XDSRegistryMetadataError"
 LEVELS = ("N", "R", "V")
-MASKS = ("MASQUE_PS", "INVISIBLE_PATIENT", "INVISIBLE_REPRESENTANTS_LEGAUX")
 SIGNATURE_CLASS = "urn:oid:1.3.6.1.4.1.19376.1.2.1.1.1"
 SIGNATURE_FORMAT = "http://www.w3.org/2000/09/xmldsig#"
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
@@ -73,7 +72,7 @@ def check_document(document: RegistryObject, user: User, sets: ValueSets) -> Non
             raise Refusal(ERROR, f"{name} is not there exactly once", document.id)
         if not sets.holds(value_set, *codes[0]):
             raise Refusal(ERROR, f"{name} is not in JDV_{value_set}", document.id)
-    check_confidentiality(document, sets)
+    _check_confidentiality(document, sets)
     _check_authors(document, ebrim.DOCUMENT_AUTHOR)
     _check_person(document.single("legalAuthenticator"), document.id, "legalAuthenticator")
     if not document.single("sourcePatientId"):
@@ -106,7 +105,7 @@ def check_times(lot: RegistryObject, document: RegistryObject) -> None:
         raise Refusal(ERROR, "creationTime is after submissionTime", document.id)
 
 
-def check_confidentiality(document: RegistryObject, sets: ValueSets) -> None:
+def _check_confidentiality(document: RegistryObject, sets: ValueSets) -> None:
     """One level and at most one of each mask, all of JDV_J58. Raises Refusal."""
     codes = document.codes(ebrim.CONFIDENTIALITY)
     values = [code for code, _ in codes]

@@ -26,7 +26,8 @@ _KEYWORDS = "1.2.250.1.213.4.1.2.6.1"
 _STATES = "1.2.250.1.213.4.1.2.6.2"
 _ACCOUNT = "1.2.250.1.213.4.1.2.9"
 _OBSERVATIONS = "1.2.250.1.213.4.1.2.3"
-_ERROR = "DMPInvalidRequest"
+# HL7 AcknowledgementDetailCode: an element is missing, a code is not the one expected.
+_MISSING, _WRONG = "SYN100", "SYN103"
 
 
 def existence(dmp: Dmp, user: User, message: Message, _trail: Trail) -> Answer:
@@ -55,14 +56,14 @@ def refuse_existence(message: Message, error: Refusal) -> bytes:
 def _asked(body: etree._Element) -> tuple[str, str]:
     """Root and extension of the patient asked for, once the frame of the message is right."""
     if body.tag != tag(HL7, "PRPA_IN201307UV02") or body.get("ITSVersion") != "XML_1.0":
-        raise Refusal(_ERROR, "PRPA_IN201307UV02, ITSVersion XML_1.0, est attendu")
+        raise Refusal(_WRONG, "PRPA_IN201307UV02, ITSVersion XML_1.0, est attendu")
     _expect(body, "interactionId", root=INTERACTIONS, extension="PRPA_IN201307UV02")
     _expect(body, "processingModeCode", code="T")
     _expect(body, "acceptAckCode", code="AL")
     _expect(body, "receiver/device/id", root=DMP_DEVICE)
     _expect(body, "controlActProcess/reasonOf/detectedIssueEvent/code|controlActProcess/reasonCode", code=_REASON[0])
     if _find(body, "processingCode").get("code") not in ("D", "P", "T"):
-        raise Refusal(_ERROR, "processingCode incorrect")
+        raise Refusal(_WRONG, "processingCode incorrect")
     for path in ("id", "creationTime", "sender/device/id"):
         _find(body, path)
     query = _find(body, "controlActProcess/queryByParameter")
@@ -70,7 +71,7 @@ def _asked(body: etree._Element) -> tuple[str, str]:
     _expect(query, "statusCode", code="new")
     identifier = _find(query, "parameterList/patientIdentifier")
     if text(_find(identifier, "semanticsText")) != "Patient.id":
-        raise Refusal(_ERROR, "semanticsText de patientIdentifier incorrect")
+        raise Refusal(_WRONG, "semanticsText de patientIdentifier incorrect")
     value = _find(identifier, "value")
     return value.get("root", ""), value.get("extension", "")
 
@@ -81,13 +82,13 @@ def _find(parent: etree._Element, paths: str) -> etree._Element:
         found = parent.find("/".join(tag(HL7, step) for step in path.split("/")))
         if found is not None:
             return found
-    raise Refusal(_ERROR, f"élément {paths} absent")
+    raise Refusal(_MISSING, f"élément {paths} absent")
 
 
 def _expect(parent: etree._Element, paths: str, **attributes: str) -> None:
     found = _find(parent, paths)
     if any(found.get(name) != value for name, value in attributes.items()):
-        raise Refusal(_ERROR, f"élément {paths} incorrect")
+        raise Refusal(_WRONG, f"élément {paths} incorrect")
 
 
 def _message(

@@ -116,8 +116,8 @@ PATIENT_MINOR_ID = "idpe-9d27a4c1-minor"
 REPRESENTATIVE_MINOR_ID = "idpe-31e8b7d2-parent"
 PAIRINGS = (
     SamplePairing(APPLICATION, PATIENT_ADULT_ID, ADULT.ins, "holder", may_feed=True, may_read=True),
-    SamplePairing(APPLICATION, PATIENT_MINOR_ID, MINOR.ins, "holder", may_feed=True, may_read=True),
-    SamplePairing(APPLICATION, REPRESENTATIVE_MINOR_ID, MINOR.ins, "representative", may_feed=True, may_read=True),
+    SamplePairing(APPLICATION, PATIENT_MINOR_ID, MINOR.ins, "holder", may_feed=False, may_read=True),
+    SamplePairing(APPLICATION, REPRESENTATIVE_MINOR_ID, MINOR.ins, "representative", may_feed=False, may_read=True),
     SamplePairing(APPLICATION, APPLICATION, ADULT.ins, "holder", may_feed=True, may_read=True),
 )
 

@@ -29,6 +29,10 @@ _THREADS = 16
 class _Worker(ThreadWorker):  # type: ignore[misc]
     """A threaded worker that does not wait for idle kept-alive connections once it is told to stop."""
 
+    def handle_exit(self, sig: int, frame: object) -> None:
+        super().handle_exit(sig, frame)
+        self.method_queue.defer(self.murder_keepalived)
+
     def murder_keepalived(self, force: bool = False) -> None:
         super().murder_keepalived(force=force or not self.alive)
 

@@ -125,14 +125,13 @@ def answer(action: str, relates_to: str, body: bytes) -> bytes:
 
 def fault(error: SoapFault, relates_to: str) -> bytes:
     """The envelope of a fault: Sender or Receiver, with the code as its Subcode where there is one."""
-    receiver = error.code == "Receiver"
+    side = "Receiver" if error.code == "Receiver" else "Sender"
     subcode = ""
     if error.code not in ("Sender", "Receiver"):
         name = error.code if ":" in error.code else f"soap:{error.code}"
         subcode = f"<soap:Subcode><soap:Value>{attr(name)}</soap:Value></soap:Subcode>"
     body = (
-        f'<soap:Fault xmlns:wsa="{WSA}"><soap:Code><soap:Value>soap:{"Receiver" if receiver else "Sender"}</soap:Value>'
-        f'{subcode}</soap:Code><soap:Reason><soap:Text xml:lang="fr">{attr(error.reason)}</soap:Text></soap:Reason>'
-        f"</soap:Fault>"
+        f'<soap:Fault xmlns:wsa="{WSA}" xmlns:wsse="{WSSE}"><soap:Code><soap:Value>soap:{side}</soap:Value>{subcode}'
+        f'</soap:Code><soap:Reason><soap:Text xml:lang="fr">{attr(error.reason)}</soap:Text></soap:Reason></soap:Fault>'
     )
     return answer(FAULT_ACTION, relates_to, body.encode())

@@ -119,7 +119,7 @@ def _check_frozen(updated: RegistryObject, old: Row) -> None:
     if updated.external(ebrim.DOCUMENT_UNIQUE_ID) != old.unique_id:
         raise Refusal("XDSMetadataUpdateError", "uniqueId ne peut pas changer", updated.id)
     for name in FROZEN:
-        if now[name] != old.facets[name]:
+        if sorted(now[name]) != sorted(old.facets[name]):
             raise Refusal("XDSMetadataUpdateError", f"{name} ne peut pas changer", updated.id)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from facade.domain.caller import Structure
+from facade.domain.caller import Application, Structure
 
 # Signature algorithms that may be allowed: asymmetric only. A list with HS* lets a public key be used as a secret
 # (CVE-2024-33663), ``none`` is no signature at all.
@@ -62,6 +62,7 @@ class IdentityConfig:
 
     ``structures``              the white list, by Struct_IdNat (EXI 29).
     ``own_structure``           the structure that answers for patients, representatives and applications.
+    ``applications``            the applications of the catalogue, by client id.
     ``accepted_acr``            two-factor levels of authentication.
     ``bound_structure_tokens``  structure tokens must be bound to the client certificate (RFC 8705).
     ``citizens_enabled``        patients, representatives and applications are served at all.
@@ -72,6 +73,7 @@ class IdentityConfig:
     issuers: tuple[IssuerConfig, ...]
     structures: Mapping[str, Structure]
     own_structure: Structure
+    applications: Mapping[str, Application] = field(default_factory=dict)
     accepted_acr: tuple[str, ...] = ("eidas1",)
     bound_structure_tokens: bool = False
     citizens_enabled: bool = True

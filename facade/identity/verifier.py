@@ -8,7 +8,7 @@ from typing import Protocol
 from jose import jws
 from jose.exceptions import JOSEError
 
-from facade.domain.caller import Caller, CallerKind, Pairing, Structure
+from facade.domain.caller import Application, Caller, CallerKind, Pairing, Structure
 from facade.domain.errors import Unauthenticated
 from facade.identity.activities import is_struct_id_nat
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
@@ -106,6 +106,7 @@ class TokenVerifier:
             raise Unauthenticated.of("token.claims", claim="azp")
         enabled = self._config.citizens_enabled
         alone = subject == application
+        referenced = self._config.applications.get(application)
         pairings: tuple[Pairing, ...] = ()
         if enabled:
             pairings = (
@@ -119,6 +120,14 @@ class TokenVerifier:
             two_factors=has_two_factors(claims, self._config),
             pairings=pairings,
             application=application,
+            referenced=referenced,
             token_id=text_claim(claims, "jti"),
-            refusal=None if enabled else "caller.citizens-off",
+            refusal=_citizen_refusal(enabled=enabled, referenced=referenced),
         )
+
+
+def _citizen_refusal(*, enabled: bool, referenced: Application | None) -> str | None:
+    """The setting turns all citizens off; an application that is in no catalogue brings nobody."""
+    if not enabled:
+        return "caller.citizens-off"
+    return None if referenced is not None else "caller.application-not-referenced"

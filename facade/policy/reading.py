@@ -35,13 +35,14 @@ class Reader:
     The caller's column is chosen by precedence: blocked, emergency, treating doctor, (author,) any professional.
     """
 
-    __slots__ = ("_column", "_habilitations", "_permit", "_question", "_treating")
+    __slots__ = ("_annexed", "_column", "_habilitations", "_permit", "_question", "_treating")
 
     def __init__(self, question: Question, dossier: Dossier) -> None:
         self._question = question
         self._treating = dossier.treating_doctor
         self._column = _column(question, dossier)
         self._permit = professional_permit(question, dossier) if question.professional else ""
+        self._annexed: dict[tuple[str, bool, bool, bool], str | None] = {}
         self._habilitations: dict[tuple[str, str], str | None] = {}
 
     def rule(self, document: DocumentEntry) -> str:
@@ -67,7 +68,12 @@ class Reader:
         own = made_by is Origin.PROFESSIONAL and document.has_author(self._question.caller.id)
         if own and column is Column.ANY:
             column = Column.AUTHOR
-        refusal = self._annex(document.masking, made_by, column, own=own)
+        masked = document.masking.has(Flag.MASKED_TO_PROFESSIONALS)
+        secret = document.masking.has(Flag.HIDDEN_FROM_REPRESENTATIVES)
+        key = (made_by.value, masked, secret, own)
+        if key not in self._annexed:
+            self._annexed[key] = self._annex(column, *key)
+        refusal = self._annexed[key]
         if refusal is not None:
             return refusal
         if column is Column.BLOCKED:
@@ -78,12 +84,9 @@ class Reader:
             return self._permit
         return self._within_matrix(document, own=own)
 
-    def _annex(self, masking: Masking, made_by: Origin, column: Column, *, own: bool) -> str | None:
-        """The rule of the first cell of Annexe 3 that refuses; each row the document falls under must let it pass."""
-        masked = masking.has(Flag.MASKED_TO_PROFESSIONALS)
-        rows = [f"{made_by}.{'masked' if masked else 'plain'}"]
-        if masking.has(Flag.HIDDEN_FROM_REPRESENTATIVES):
-            rows.append(_SECRET_ROW)
+    def _annex(self, column: Column, made_by: str, masked: bool, secret: bool, own: bool) -> str | None:
+        """The rule of the first cell of Annexe 3 that refuses; every row the document falls under must let it pass."""
+        rows = [f"{made_by}.{'masked' if masked else 'plain'}", *([_SECRET_ROW] if secret else [])]
         for row in rows:
             cell = self._question.tables.masking[row, column]
             if cell.cell is Cell.NO or (cell.cell is Cell.AUTHOR and not own):

@@ -26,7 +26,8 @@ class AccessTables:
     rights_rows: tuple[RightRow, ...]
     emergencies: dict[Purpose, EmergencyRow]
     habilitations: tuple[HabilitationRow, ...]
-    origins: dict[tuple[str, str, Strength], Origin]
+    producers: dict[tuple[str, str], Origin]
+    hints: dict[tuple[str, str], Origin]
     roles: tuple[tuple[Role, str, str], ...]
     _decisions: dict[str, Decision]
     _denied_cells: frozenset[tuple[str, str, str]]
@@ -41,6 +42,7 @@ class AccessTables:
         rules = _keyed(_read(rows, "rules", RuleRow.of), lambda row: row.name, "rules")
         rights = tuple(_read(rows, "rights", RightRow.of))
         cells = tuple(_read(rows, "habilitation", HabilitationRow.of))
+        origins = _read(rows, "origins", OriginRow.of)
         tables = cls(
             rules=rules,
             acts=_keyed(_read(rows, "acts", ActRow.of), lambda row: row.act, "acts"),
@@ -53,7 +55,8 @@ class AccessTables:
             rights_rows=rights,
             emergencies=_keyed(_read(rows, "emergency", EmergencyRow.of), lambda row: row.purpose, "emergency"),
             habilitations=cells,
-            origins={(row.facet, row.code, row.strength): row.origin for row in _read(rows, "origins", OriginRow.of)},
+            producers=_origins(origins, Strength.CERTAIN),
+            hints=_origins(origins, Strength.UNLESS_PROFESSIONAL),
             roles=tuple(_read(rows, "actors", lambda row: (Role(row["actor"]), row["field"], row["code"]))),
             _decisions={name: row.decision for name, row in rules.items()},
             _denied_cells=frozenset((row.role, row.kind, row.code) for row in cells if not row.allows),
@@ -136,6 +139,10 @@ def _keyed(rows: Iterable[Read], key: Callable[[Read], Key], name: str) -> dict[
         if found.setdefault(key(row), row) is not row:
             raise ValueError(f"mappings/access/{name}.csv: two rows for {key(row)}")
     return found
+
+
+def _origins(rows: Iterable[OriginRow], strength: Strength) -> dict[tuple[str, str], Origin]:
+    return {(row.facet, row.code): row.origin for row in rows if row.strength is strength}
 
 
 def _check(tables: AccessTables) -> None:

@@ -83,6 +83,8 @@ def prepare(
     header = None
     if media_type in _CDA_TYPES:
         header = cda_read.read_header(content)
+    elif cda_read.is_cda(content):
+        raise InvalidInput.of("attachment.is-cda", f"{_CONTENT}.contentType", value=media_type[:60])
     draft = read_document_reference(resource, subject, context, index=index, cda=header, media_type=media_type)
     if header is None and services.codes.format_of_media(media_type) is None:
         available = ", ".join(services.codes.media_types)
@@ -120,10 +122,10 @@ def _find_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:
         if opened is None or opened[0] != case.patient:
             return None
         answer = gateway.get_documents(session, logical_ids=[opened[1]])
-    elif target.unique_id:
-        answer = gateway.get_documents(session, unique_ids=[target.unique_id])
     else:
-        answer = gateway.get_documents(session, entry_uuids=[target.uuid])
+        answer = gateway.get_documents(session, unique_ids=[target.unique_id])
+        if not answer.entries and target.uuid:
+            answer = gateway.get_documents(session, entry_uuids=[target.uuid])
     return max(answer.entries, key=lambda entry: entry.version, default=None)
 
 

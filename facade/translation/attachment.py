@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
-from binascii import Error as NotBase64
 from typing import Any
 
 import pybase64
@@ -42,8 +41,8 @@ def decode(data: object, expression: str = "DocumentReference.content.attachment
     if not isinstance(data, str):
         raise InvalidInput.of("attachment.not-base64", expression)
     try:
-        content = _strict(data)
-    except (NotBase64, ValueError):
+        content = base64_bytes(data)
+    except ValueError:
         raise InvalidInput.of("attachment.not-base64", expression) from None
     if not content:
         raise InvalidInput.of("attachment.empty", expression)
@@ -71,10 +70,11 @@ def check_attachment(
     return digest, len(content)
 
 
-def _strict(data: str) -> bytes:
+def base64_bytes(data: str) -> bytes:
+    """The bytes of a base64 text, which may be folded with blanks. Raises ValueError for anything else."""
     try:
         return pybase64.b64decode(data, validate=True)
-    except (NotBase64, ValueError):
+    except ValueError:
         # FHIR R4 lets a base64Binary be folded with blanks; only then is the text copied without them.
         folded = "".join(data.split())
         if len(folded) == len(data):
@@ -101,7 +101,7 @@ def _hex_of(given: object) -> str:
         return text.lower()
     try:
         raw = b64decode(text, validate=True)
-    except (NotBase64, ValueError):
+    except ValueError:
         return ""
     if len(raw) == _SHA1_BYTES:
         return raw.hex()

@@ -6,16 +6,15 @@ Source: HL7 CDA R2; CI-SIS "Structuration minimale", "Lien entre l'en-tête CDA 
 from __future__ import annotations
 
 import re
-from binascii import Error as NotBase64
 from dataclasses import dataclass, field
 
-import pybase64
 from lxml import etree
 
 from facade import xmlsafe
 from facade.domain.document import Coded, DocumentEntry, XdsTime
 from facade.domain.errors import InvalidInput, Problem
 from facade.domain.ins import InsKind
+from facade.translation.attachment import base64_bytes
 from facade.translation.problems import shown
 from facade.translation.times import from_hl7
 
@@ -140,8 +139,8 @@ def unwrap(data: bytes | memoryview) -> tuple[str, bytes] | None:
     if text.get("representation", "TXT") != "B64":
         return media_type, body.encode()
     try:
-        return media_type, pybase64.b64decode("".join(body.split()), validate=True)
-    except (NotBase64, ValueError):
+        return media_type, base64_bytes(body)
+    except ValueError:
         raise InvalidInput.of("cda.body-malformed", "ClinicalDocument.component.nonXMLBody") from None
 
 

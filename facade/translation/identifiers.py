@@ -14,10 +14,10 @@ from facade.domain.errors import InvalidInput
 
 URI_SYSTEM = "urn:ietf:rfc:3986"
 MAX_OID = 64
-_OID = re.compile(r"^[0-2](?:\.(?:0|[1-9]\d*))+$")
-_UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
-_ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
-_REFERENCE = re.compile(r"(?:^|/)DocumentReference/([^/?#]+)(?:/_history/[^/?#]+)?$")
+_OID = re.compile(r"^[0-2](?:\.(?:0|[1-9]\d*))+\Z")
+_UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+_ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}\Z")
+_REFERENCE = re.compile(r"(?:^|/)DocumentReference/([^/?#]+)(?:/_history/[^/?#]+)?\Z")
 
 
 @dataclass(frozen=True, slots=True)

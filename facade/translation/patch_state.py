@@ -46,9 +46,10 @@ def code_of(value: object) -> str:
 
 def concept_of(value: object) -> Json:
     """A CodeableConcept, or a Coding alone. Raises ``patch.malformed``."""
-    if isinstance(value, dict) and isinstance(value.get("coding"), list):
-        return value
-    if isinstance(value, dict) and "code" in value:
+    codings = value.get("coding") if isinstance(value, dict) else None
+    if isinstance(codings, list) and codings and all(isinstance(coding, dict) for coding in codings):
+        return {"coding": codings}
+    if isinstance(value, dict) and isinstance(value.get("code"), str):
         return {"coding": [value]}
     raise malformed("value")
 

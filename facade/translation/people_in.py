@@ -194,9 +194,11 @@ class PeopleReader:
         return Institution(structure.name, structure.id, STRUCT_IDNAT)
 
     def _application(self) -> Person:
-        caller = self.caller
-        name = caller.application or caller.name
-        return Person(caller.id, caller.structure.name or name, name, "", name_type="U", id_type="RI")
+        """A referenced service as author (SNR): its id under the OID of its editor (CI-SIS structuration minimale)."""
+        known = self.caller.referenced
+        if known is None:
+            return Person(self.caller.id, self.caller.name, self.caller.name, "", name_type="U", id_type="RI")
+        return Person(known.id, known.editor, known.name, known.oid, name_type="U", id_type="RI")
 
     def _patient_author(self, element: str) -> Author | None:
         """The holder as author (XCN 13 = NH), named by the DMP's own traits; only patients may say so."""

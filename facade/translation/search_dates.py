@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from facade.domain.document import XdsTime
-from facade.translation.times import end_of, from_fhir
+from facade.translation.times import LATEST, end_of, from_fhir
 
 _VALUE = re.compile(r"^(eq|ne|ge|gt|le|lt|sa|eb|ap)?(.+)$")
 _MINUTES = re.compile(r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})(Z|[+-]\d{2}:\d{2})?$")
 _SECONDS = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?$")
-_FAR = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,16 @@ class DateFilter:
         if prefix != "ap":
             return cls(prefix, start, end)
         # "Approximately" is a tenth of the gap to now in FHIR's advice; without a clock it is a day on each side.
-        return cls("ap", start - timedelta(days=1), end + timedelta(days=1))
+        try:
+            return cls("ap", start - timedelta(days=1), end + timedelta(days=1))
+        except OverflowError:
+            raise ValueError("a date beyond the calendar") from None
 
     def matches(self, low: XdsTime | None, high: XdsTime | None) -> bool:
         """Whether a time or period compares so. A period without an end lasts; one without a start matches nothing."""
         if low is None:
             return False
-        first, last = low.start, _FAR if high is None else end_of(high)
+        first, last = low.start, LATEST if high is None else end_of(high)
         return {
             "eq": self.start <= first and last <= self.end,
             "ne": not (self.start <= first and last <= self.end),
@@ -74,5 +76,6 @@ class DateFilter:
         """
         lower = self.start.replace(month=1, day=1, hour=0, minute=0, second=0)
         after = XdsTime.at(lower) if self.prefix in ("eq", "ge", "gt", "sa", "ap") else None
-        before = XdsTime.at(self.end) if self.prefix in ("eq", "le", "lt", "eb", "ap") else None
-        return after, before
+        if self.prefix in ("lt", "eb"):
+            return after, XdsTime.at(self.start)
+        return after, XdsTime.at(self.end) if self.prefix in ("eq", "le", "ap") else None

@@ -231,13 +231,13 @@ def _period_end(reading: FilterReading, name: str, value: str) -> None:
 def _dated(reading: FilterReading, name: str, value: str, of: Any, asked: tuple[str, ...]) -> None:
     try:
         alternatives = [DateFilter.read(token) for token in value.split(",")]
+        lower, upper = alternatives[0].bounds()
     except ValueError:
         reading.malformed(name, value)
         return
     reading.tests.append(lambda entry: any(found.matches(*of(entry)) for found in alternatives))
     if len(alternatives) != 1:
         return
-    lower, upper = alternatives[0].bounds()
     known = {found.name for found in fields(DocumentQuery)}
     for attribute in asked:
         for suffix, bound, narrower in (("from", lower, max), ("to", upper, min)):

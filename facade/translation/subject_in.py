@@ -22,7 +22,7 @@ from facade.translation.vocabulary import IDENTITY_RELIABILITY
 # FR Core v2-0445: VALI is a validated identity, QUAL one that is validated and retrieved from INSi. A request that
 # carries a matricule INS claims the latter; either statement is compatible with it, PROV and RECUP are not (RNIV).
 _RELIABLE = {"VALI", "QUAL"}
-_PATIENT_ID = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?$")
+_PATIENT_ID = re.compile(r"(?:^|/)Patient/([A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?\Z")
 _SEX = {"male": "M", "female": "F", "other": "U", "unknown": "U"}
 
 

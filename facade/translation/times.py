@@ -6,7 +6,7 @@ Source: FHIR R4 datatypes (date, dateTime, instant); ITI TF-3 table 4.2.3.1.7-2;
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from facade.domain.document import XdsTime
 
@@ -15,6 +15,8 @@ _FULL = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2
 _HL7 = re.compile(r"^(\d{4}(?:\d{2}){0,5})(?:\.\d+)?([+-]\d{4})?$")
 _DAY, _MONTH, _YEAR = 8, 6, 4
 _ZONE_MATTERS = 10
+_LASTS = {8: timedelta(days=1), 10: timedelta(hours=1), 12: timedelta(minutes=1), 14: timedelta(seconds=1)}
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def from_fhir(text: object) -> XdsTime:
@@ -29,7 +31,7 @@ def from_fhir(text: object) -> XdsTime:
         return XdsTime("".join(part for part in partial.groups() if part))
     if not _FULL.match(text):
         raise ValueError("not a FHIR dateTime")
-    return XdsTime.at(datetime.fromisoformat(text))
+    return _utc(datetime.fromisoformat(text))
 
 
 def to_fhir(time: XdsTime) -> str:
@@ -63,7 +65,7 @@ def from_hl7(text: str) -> XdsTime:
     if zone is None or len(digits) < _ZONE_MATTERS:
         return time
     moment = datetime.strptime(time.start.strftime("%Y%m%d%H%M%S") + zone, "%Y%m%d%H%M%S%z")
-    return XdsTime(moment.astimezone(UTC).strftime("%Y%m%d%H%M%S")[: len(digits)])
+    return XdsTime(_utc(moment).digits[: len(digits)])
 
 
 def to_hl7(time: XdsTime) -> str:
@@ -74,9 +76,19 @@ def to_hl7(time: XdsTime) -> str:
 def end_of(time: XdsTime) -> datetime:
     """The first instant after everything a time of partial precision stands for."""
     digits, start = time.digits, time.start
-    if len(digits) == _YEAR:
-        return start.replace(year=start.year + 1)
-    if len(digits) == _MONTH:
-        return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
-    seconds = {8: 86400, 10: 3600, 12: 60, 14: 1}[len(digits)]
-    return datetime.fromtimestamp(start.timestamp() + seconds, UTC)
+    try:
+        if len(digits) == _YEAR:
+            return start.replace(year=start.year + 1)
+        if len(digits) == _MONTH:
+            return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+        return start + _LASTS[len(digits)]
+    except (ValueError, OverflowError):
+        # 9999 is how some write "without end".
+        return LATEST
+
+
+def _utc(moment: datetime) -> XdsTime:
+    try:
+        return XdsTime.at(moment)
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None

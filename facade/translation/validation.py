@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from fhir.resources.R4B import get_fhir_model_class
+from fhir.resources.R4B.resource import Resource
 from pydantic import ValidationError
 
 from facade.domain.errors import InvalidInput, Problem
@@ -19,7 +20,7 @@ from facade.translation.tables import Json
 MAX_DEPTH = 40
 # FHIR R4 string: no control character but tab, line feed and carriage return; nothing XML 1.0 cannot hold.
 _CONTROL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}$")
+_ID = re.compile(r"^[A-Za-z0-9\-.]{1,64}\Z")
 
 
 def validate_resource(resource: Json, *expected: str) -> None:
@@ -42,6 +43,8 @@ def validate_resource(resource: Json, *expected: str) -> None:
 
 def _errors(resource: Json, kind: str) -> Iterator[Problem]:
     unknown = list(_unknown_types(resource, kind))
+    if not _is_resource(kind):
+        unknown = [Problem("resource.wrong-type", ("resourceType",), {"expected": "FHIR R4", "found": shown(kind)})]
     if unknown:
         yield from unknown
         return
@@ -59,12 +62,17 @@ def _unknown_types(resource: Json, path: str) -> Iterator[Problem]:
     """Inner resources whose resourceType is no FHIR resource: the models raise KeyError on them."""
     for name, inner in _inner(resource, path):
         kind = inner.get("resourceType")
-        try:
-            get_fhir_model_class(str(kind))
-        except (KeyError, LookupError):
+        if _is_resource(kind):
+            yield from _unknown_types(inner, name)
+        else:
             yield Problem("resource.wrong-type", (name,), {"expected": "FHIR R4", "found": shown(kind)})
-            continue
-        yield from _unknown_types(inner, name)
+
+
+def _is_resource(kind: object) -> bool:
+    try:
+        return issubclass(get_fhir_model_class(str(kind)), Resource)
+    except (KeyError, ValueError, AttributeError):
+        return False
 
 
 def _inner(resource: Json, path: str) -> Iterator[tuple[str, Json]]:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from facade.dmp import datatypes as d
-from facade.domain.document import Coded, Institution, Person, ReferenceId, SourcePatient, XdsTime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facade.dmp import datatypes as d
+from facade.domain.document import Coded, Institution, Person, ReferenceId, SourcePatient, XdsTime
 from tests.support import dmp_entries as make
 
 

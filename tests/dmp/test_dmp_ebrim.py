@@ -4,6 +4,8 @@ import time
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+
 from facade.dmp import ebrim_write, xds
 from facade.dmp.ebrim_parts import Ids
 from facade.dmp.ebrim_read import latest_versions, read_entries, read_masking, read_references, without_signatures
@@ -11,8 +13,6 @@ from facade.domain.document import Coded, DocumentEntry
 from facade.domain.ins import INS
 from facade.domain.masking import Flag, Level, Masking
 from facade.xmlsafe import parse
-from hypothesis import given, settings
-
 from tests.support import dmp_entries as make
 from tests.support.dmp_entries import ENTRY, PATIENT
 

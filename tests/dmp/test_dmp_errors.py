@@ -4,11 +4,12 @@ import csv
 from pathlib import Path
 
 import pytest
+from lxml import etree
+
 from facade.dmp import xds
 from facade.dmp.errors import classify, read_status
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.xmlsafe import parse
-from lxml import etree
 
 TABLES = Path(__file__).parents[2] / "mappings" / "errors"
 ERROR = "urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Error"
@@ -111,16 +112,51 @@ def test_a_typographic_apostrophe_changes_nothing() -> None:
 
 
 def test_every_code_of_the_table_of_ihe_is_there() -> None:
-    wanted = """InvalidDocumentContent PartialAppendContentNotProcessed PartialFolderContentNotProcessed
-    PartialRelationshipContentNotProcessed PartialReplaceContentNotProcessed PartialTransformNotProcessed
-    PartialTransformReplaceNotProcessed UnresolvedReferenceException UnsupportedCapabilityException
-    XDSDocumentUniqueIdError XDSDuplicateUniqueIdInRegistry XDSExtraMetadataNotSaved XDSMissingDocument
-    XDSMissingDocumentMetadata XDSMissingHomeCommunityId XDSNonIdenticalHash XDSNonIdenticalSize
-    XDSPatientIdDoesNotMatch XDSRegistryBusy XDSRepositoryBusy XDSRegistryDeprecatedDocumentError
-    XDSRegistryDuplicateUniqueIdInMessage XDSRepositoryDuplicateUniqueIdInMessage XDSRegistryError XDSRepositoryError
-    XDSRegistryMetadataError XDSRepositoryMetadataError XDSRegistryNotAvailable XDSRegistryOutOfResources
-    XDSRepositoryOutOfResources XDSReplaceFailed XDSResultNotSinglePatient XDSStoredQueryMissingParam
-    XDSStoredQueryParamNumber XDSTooManyResults XDSUnavailableCommunity XDSUnknownCommunity XDSUnknownPatientId
-    XDSUnknownRepositoryId XDSUnknownStoredQuery XDSMetadataUpdateError XDSMetadataUpdateOperationError
-    XDSMetadataVersionError XDSMetadataIdentifierError XDSPatientIDReconciliationError""".split()
-    assert set(wanted) <= {row["code"] for row in ROWS}
+    wanted = {
+        "InvalidDocumentContent",
+        "PartialAppendContentNotProcessed",
+        "PartialFolderContentNotProcessed",
+        "PartialRelationshipContentNotProcessed",
+        "PartialReplaceContentNotProcessed",
+        "PartialTransformNotProcessed",
+        "PartialTransformReplaceNotProcessed",
+        "UnresolvedReferenceException",
+        "UnsupportedCapabilityException",
+        "XDSDocumentUniqueIdError",
+        "XDSDuplicateUniqueIdInRegistry",
+        "XDSExtraMetadataNotSaved",
+        "XDSMissingDocument",
+        "XDSMissingDocumentMetadata",
+        "XDSMissingHomeCommunityId",
+        "XDSNonIdenticalHash",
+        "XDSNonIdenticalSize",
+        "XDSPatientIdDoesNotMatch",
+        "XDSRegistryBusy",
+        "XDSRepositoryBusy",
+        "XDSRegistryDeprecatedDocumentError",
+        "XDSRegistryDuplicateUniqueIdInMessage",
+        "XDSRepositoryDuplicateUniqueIdInMessage",
+        "XDSRegistryError",
+        "XDSRepositoryError",
+        "XDSRegistryMetadataError",
+        "XDSRepositoryMetadataError",
+        "XDSRegistryNotAvailable",
+        "XDSRegistryOutOfResources",
+        "XDSRepositoryOutOfResources",
+        "XDSReplaceFailed",
+        "XDSResultNotSinglePatient",
+        "XDSStoredQueryMissingParam",
+        "XDSStoredQueryParamNumber",
+        "XDSTooManyResults",
+        "XDSUnavailableCommunity",
+        "XDSUnknownCommunity",
+        "XDSUnknownPatientId",
+        "XDSUnknownRepositoryId",
+        "XDSUnknownStoredQuery",
+        "XDSMetadataUpdateError",
+        "XDSMetadataUpdateOperationError",
+        "XDSMetadataVersionError",
+        "XDSMetadataIdentifierError",
+        "XDSPatientIDReconciliationError",
+    }
+    assert wanted <= {row["code"] for row in ROWS}

@@ -3,13 +3,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+
 from facade.dmp import hl7v3
 from facade.dmp.config import DmpConfig
 from facade.domain.dossier import Authorisation, Dossier
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.xmlsafe import parse
-
-from tests.dmp.conftest import PATIENT
+from tests.support.dmp_callers import PATIENT
 
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
+
 from facade.dmp.config import DmpConfig, KeyFiles, VihfOptions
 from facade.dmp.gateway import SoapGateway
 from facade.dmp.http import HttpClient
 from facade.dmp.keys import BadKeyMaterial, load, tls_context
-
 from tests.support.dmp_server import DmpServer, Issued, Pki
 
 
@@ -96,7 +96,7 @@ def test_tls_at_least_1_2_our_authority_only_and_the_host_checked(config: DmpCon
 @pytest.mark.parametrize("field", ["ca", "auth", "sign"])
 def test_the_gateway_does_not_start_with_a_missing_file(config: DmpConfig, field: str, tmp_path: Path) -> None:
     nothing = tmp_path / "none.pem"
-    broken = replace(config, ca=nothing) if field == "ca" else replace(config, **{field: KeyFiles(nothing)})
+    broken = replace(config, ca=nothing) if field == "ca" else replace(config, **{field: KeyFiles(nothing)})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="none"):
         SoapGateway(broken)
 

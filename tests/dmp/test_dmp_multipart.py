@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from facade.dmp.multipart import MalformedMultipart, MultipartBody, Part, content_type, normal_cid, parse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from facade.dmp.multipart import MalformedMultipart, MultipartBody, Part, content_type, normal_cid, parse
 
 KIND = 'multipart/related; boundary="B"; start="<root>"'
 

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from facade.dmp.gateway import SoapGateway
 from facade.domain.dmp import DocumentQuery
 from facade.domain.document import Availability
 from facade.domain.errors import DmpRefused, DmpUnavailable
-
-from tests.dmp.conftest import make_config, session
 from tests.support import dmp_answers as answers
+from tests.support.dmp_callers import make_config, session
 from tests.support.dmp_entries import ENTRY, LOT, SUBMISSION
 from tests.support.dmp_server import DmpServer, Issued, Pki, Reply, Respond, Seen, envelope, mtom
 
@@ -53,12 +53,12 @@ def unavailable(act: Callable[[SoapGateway], object], gateway: SoapGateway) -> D
 
 HTML = Reply(b"<html><body>Erreur interne</body></html>", status=500, content_type="text/html")
 AFTER_SENDING: dict[str, tuple[Respond, str]] = {
-    "html": (lambda seen: HTML, "dmp.answer-invalid"),
-    "empty": (lambda seen: Reply(b""), "dmp.answer-invalid"),
-    "not soap": (lambda seen: Reply(b"<x/>"), "dmp.answer-invalid"),
+    "html": (lambda _: HTML, "dmp.answer-invalid"),
+    "empty": (lambda _: Reply(b""), "dmp.answer-invalid"),
+    "not soap": (lambda _: Reply(b"<x/>"), "dmp.answer-invalid"),
     "no body": (lambda seen: Reply(envelope("", seen.message_id)), "dmp.answer-invalid"),
     "soap 1.1": (
-        lambda seen: Reply(b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"/>'),
+        lambda _: Reply(b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"/>'),
         "dmp.answer-invalid",
     ),
     "success but 500": (
@@ -66,23 +66,23 @@ AFTER_SENDING: dict[str, tuple[Respond, str]] = {
         "dmp.answer-invalid",
     ),
     "redirect": (
-        lambda seen: Reply(b"", status=302, headers={"Location": "https://evil.example/"}),
+        lambda _: Reply(b"", status=302, headers={"Location": "https://evil.example/"}),
         "dmp.answer-invalid",
     ),
     "other message": (
-        lambda seen: Reply(envelope(answers.registry(), "urn:uuid:00000000-0000-4000-8000-000000000000")),
+        lambda _: Reply(envelope(answers.registry(), "urn:uuid:00000000-0000-4000-8000-000000000000")),
         "dmp.answer-mismatched",
     ),
-    "no relation": (lambda seen: Reply(envelope(answers.registry(), None)), "dmp.answer-mismatched"),
+    "no relation": (lambda _: Reply(envelope(answers.registry(), None)), "dmp.answer-mismatched"),
     "foreign fault": (
-        lambda seen: Reply(envelope(answers.fault("env:Sender", "x"), "urn:uuid:other"), status=500),
+        lambda _: Reply(envelope(answers.fault("env:Sender", "x"), "urn:uuid:other"), status=500),
         "dmp.answer-mismatched",
     ),
     "doctype": (
         lambda seen: Reply(b'<!DOCTYPE x [<!ENTITY a "b">]>' + envelope("&a;", seen.message_id)),
         "dmp.answer-invalid",
     ),
-    "hang up": (lambda seen: Reply(hang_up=True), "dmp.connection-lost"),
+    "hang up": (lambda _: Reply(hang_up=True), "dmp.connection-lost"),
     "cut": (lambda seen: Reply(envelope(answers.registry(), seen.message_id), cut=80), "dmp.connection-lost"),
     "mtom never closed": (
         lambda seen: mtom(envelope(answers.registry(), seen.message_id), {"d": b"x"}, close=False),
@@ -93,7 +93,7 @@ AFTER_SENDING: dict[str, tuple[Respond, str]] = {
         "dmp.answer-invalid",
     ),
     "slow": (lambda seen: Reply(envelope(answers.registry(), seen.message_id), delay=0.8), "dmp.timeout"),
-    "busy": (lambda seen: Reply(b"", status=503, content_type="text/plain"), "dmp.busy"),
+    "busy": (lambda _: Reply(b"", status=503, content_type="text/plain"), "dmp.busy"),
     "queued": (lambda seen: Reply(envelope(answers.registry("urn:x:Queued"), seen.message_id)), "dmp.answer-invalid"),
     "other answer": (lambda seen: Reply(envelope("<other/>", seen.message_id)), "dmp.answer-invalid"),
 }
@@ -152,11 +152,16 @@ def test_an_authority_we_do_not_know(
         server.close()
 
 
-def test_a_certificate_of_another_host(server: DmpServer, make_gateway: Make) -> None:
-    gateway = make_gateway(base_url=f"https://127.0.0.2:{server.port}")
-    # The server listens on 127.0.0.1 only where the system does not answer for the whole of 127/8.
-    assert unavailable(find, gateway).problems[0].code in ("dmp.tls", "dmp.unreachable")
-    assert server.seen == []
+def test_a_certificate_of_another_host(pki: Pki, auth: Issued, sign: Issued) -> None:
+    server = DmpServer(pki, pki.issue("elsewhere", host="dmp.example"))
+    gateway = SoapGateway(make_config(server.base_url, pki.ca_file, auth, sign))
+    try:
+        assert unavailable(publish, gateway).problems[0].code == "dmp.tls"
+        assert (gateway.probe() or "").startswith("TLS")
+        assert server.seen == []
+    finally:
+        gateway.close()
+        server.close()
 
 
 def test_a_client_certificate_the_dmp_does_not_accept(
@@ -220,7 +225,7 @@ def test_a_read_is_tried_again_after_a_lost_connection(server: DmpServer, gatewa
 
 
 def test_busy_says_how_long_to_wait(server: DmpServer, gateway: SoapGateway) -> None:
-    server.respond = lambda seen: Reply(b"", status=503, content_type="text/html", headers={"Retry-After": "42"})
+    server.respond = lambda _: Reply(b"", status=503, content_type="text/html", headers={"Retry-After": "42"})
     assert unavailable(find, gateway).retry_after == 42
 
 
@@ -275,7 +280,7 @@ def test_calls_to_one_service_run_at_the_same_time(server: DmpServer, gateway: S
 
 def test_after_several_failures_the_dmp_is_left_alone_and_tried_again(server: DmpServer, make_gateway: Make) -> None:
     gateway = make_gateway(circuit_failures=3, circuit_seconds=1)
-    server.respond = lambda seen: HTML
+    server.respond = lambda _: HTML
     for _ in range(3):
         assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
     error = unavailable(find, gateway)
@@ -292,7 +297,7 @@ def test_after_several_failures_the_dmp_is_left_alone_and_tried_again(server: Dm
 
 def test_a_failed_trial_leaves_it_alone_again(server: DmpServer, make_gateway: Make) -> None:
     gateway = make_gateway(circuit_failures=1, circuit_seconds=1)
-    server.respond = lambda seen: HTML
+    server.respond = lambda _: HTML
     unavailable(find, gateway)
     time.sleep(1.1)
     assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
@@ -301,7 +306,7 @@ def test_a_failed_trial_leaves_it_alone_again(server: DmpServer, make_gateway: M
 
 def test_one_trial_at_a_time(server: DmpServer, make_gateway: Make) -> None:
     gateway = make_gateway(circuit_failures=1, circuit_seconds=1)
-    server.respond = lambda seen: HTML
+    server.respond = lambda _: HTML
     unavailable(find, gateway)
     time.sleep(1.1)
     server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), delay=0.4)
@@ -328,7 +333,7 @@ def test_refusals_do_not_open_the_circuit_and_services_are_apart(server: DmpServ
     for _ in range(4):
         with pytest.raises(DmpRefused):
             find(gateway)
-    server.respond = lambda seen: HTML
+    server.respond = lambda _: HTML
     for _ in range(3):
         unavailable(find, gateway)
     server.respond = answers.plain(answers.registry())

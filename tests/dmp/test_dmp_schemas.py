@@ -10,15 +10,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from lxml import etree
+
 from facade.dmp import queries, xds
 from facade.dmp.gateway import SoapGateway
 from facade.domain.dmp import DocumentQuery
 from facade.domain.document import Availability, XdsTime
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.domain.masking import Flag, Level, Masking
-from lxml import etree
-
-from tests.dmp.conftest import PATIENT, session
+from tests.support.dmp_callers import PATIENT, session
 from tests.support.dmp_entries import CDA, ENTRY, LOT, SUBMISSION, submission_of
 from tests.support.dmp_server import SOAP, DmpServer
 
@@ -40,7 +40,7 @@ def schema(name: str) -> etree.XMLSchema:
 def valid(element: etree._Element, name: str) -> None:
     alone = etree.fromstring(etree.tostring(element))
     for each in alone.iter("{urn:hl7-org:v3}*"):  # the datatypes of HL7 v3 are in none of these schemas
-        each.attrib.pop("{http://www.w3.org/2001/XMLSchema-instance}type", None)
+        each.attrib.pop("{http://www.w3.org/2001/XMLSchema-instance}type", "")
     found = schema(name)
     assert found.validate(alone), found.error_log
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import xmlsec
+from lxml import etree
+
 from facade.dmp.config import SMARTCARD, UNSPECIFIED, DmpConfig, VihfOptions
 from facade.dmp.keys import Credential, load
 from facade.dmp.vihf import AssertionMaker, Mode
@@ -17,9 +19,7 @@ from facade.domain.caller import CallerKind, Structure
 from facade.domain.dmp import DmpSession
 from facade.domain.ins import INS
 from facade.xmlsafe import parse
-from lxml import etree
-
-from tests.dmp.conftest import PATIENT, caller, session
+from tests.support.dmp_callers import PATIENT, caller, session
 from tests.support.dmp_server import Issued, Pki
 
 SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 import xmlsec
-from facade.dmp import xades
-from facade.dmp.config import DmpConfig
-from facade.dmp.keys import Credential, load
-from facade.xmlsafe import parse
 from lxml import etree
 from signxml.exceptions import InvalidDigest
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from facade.dmp import xades
+from facade.dmp.config import DmpConfig
+from facade.dmp.keys import Credential, load
+from facade.xmlsafe import parse
 from tests.support.dmp_entries import CDA, LOT, submission_of
 from tests.support.dmp_server import Issued, Pki
 

@@ -71,4 +71,4 @@ def test_a_structure_feeds_as_an_automate(demo: RunningDemo) -> None:
 
 
 def _entry_uuid(resource: dict[str, Any]) -> str:
-    return next(each["value"] for each in resource["identifier"] if each.get("use") == "official")
+    return str(next(each["value"] for each in resource["identifier"] if each.get("use") == "official"))

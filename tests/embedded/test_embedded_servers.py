@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from pathlib import Path
@@ -50,12 +51,10 @@ def test_tls_below_1_2_is_refused(raw: RawClient) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(raw.world.pki.ca)
     context.load_cert_chain(raw.world.pki.auth_cli, raw.world.pki.auth_cli_key)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     port = int(raw.url.split(":")[2].split("/")[0])
-    import socket
-
     with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises(ssl.SSLError):
         context.wrap_socket(plain, server_hostname="localhost").close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
-from tests.support.identity import AUDIENCE, HOSPITAL, MES, OWN, PSC, STRUCTURES, NoPairings, Realms
+from tests.support.identity import APPLICATION, AUDIENCE, HOSPITAL, MES, OWN, PSC, STRUCTURES, NoPairings, Realms
 
 KINDS = {PSC: IssuerKind.PROFESSIONAL, STRUCTURES: IssuerKind.STRUCTURE, MES: IssuerKind.CITIZEN}
 
@@ -28,7 +28,7 @@ def config(realms: Realms) -> IdentityConfig:
         IssuerConfig(realms.issuer(realm), kind, AUDIENCE, ("RS256", "PS256", "ES256"), realms.jwks_uri(realm))
         for realm, kind in KINDS.items()
     )
-    return IdentityConfig(issuers, {HOSPITAL.id: HOSPITAL}, OWN)
+    return IdentityConfig(issuers, {HOSPITAL.id: HOSPITAL}, OWN, {APPLICATION.id: APPLICATION})
 
 
 @pytest.fixture

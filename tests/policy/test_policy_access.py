@@ -10,14 +10,30 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from facade.domain.access import Act, Context, Purpose
+from facade.domain.document import Author, Coded, DocumentEntry, Person
 from facade.domain.dossier import Dossier, Traits
 from facade.knowledge import rows
 from facade.policy.access import AccessTables, decide, homologation_warning, precheck, trace_visible, visible
 from facade.policy.days import legal_day
+from facade.policy.origin import origin
 from facade.policy.rows import Row
-from tests.support.policy import CALLERS, ME, OTHER, PATIENT, Case, context, document, dossier, settings, tables
+from tests.support.policy import (
+    CALLERS,
+    ME,
+    OTHER,
+    PATIENT,
+    STRANGER,
+    Case,
+    author,
+    context,
+    document,
+    dossier,
+    settings,
+    tables,
+)
 
 DOCTOR = CALLERS["doctor"]
+of_stranger = Author(Person(STRANGER.value, id_type="NH"))
 
 
 @pytest.mark.parametrize(
@@ -217,3 +233,34 @@ def test_the_representative_goes_on_the_eighteenth_birthday(born: date, day: str
     around = context(now=f"{day}T12:00:00+00:00")
     caller = CALLERS["representative"].toward(PATIENT)
     assert decide(tables(), caller, Act.SEARCH, record, None, around, PATIENT, settings()).permits is open_
+
+
+@pytest.mark.parametrize(
+    ("entry", "made_by"),
+    [
+        (document("other"), "professional"),
+        (document("patient"), "holder"),
+        (document("application"), "application"),
+        (document("patient", facility="SA01"), "holder"),
+        (replace(document("other"), facility=Coded("EXP_PATIENT", "")), "holder"),
+        (replace(document("other"), practice=Coded("EXP_PATIENT", "")), "holder"),
+        (replace(document("other"), facility=Coded("SNR", "")), "application"),
+        (replace(document("other"), practice=Coded("SNR", "")), "application"),
+        (replace(document("other"), authors=(author("patient"),)), "holder"),
+        (replace(document("other"), authors=(author("application"),)), "professional"),
+        (replace(document("other", class_code="90"), authors=(author("application"),)), "holder"),
+        (replace(document("other", type_code="DOCPAT05"), authors=()), "holder"),
+        (document("other", class_code="90"), "professional"),
+        (document("other", type_code="DOCPAT05"), "professional"),
+        (replace(document("other"), authors=(author("patient"), author("other"))), "professional"),
+        (replace(document("other"), patient=STRANGER, authors=(author("patient"),)), "holder"),
+        (replace(document("other"), patient=STRANGER, authors=(of_stranger,)), "holder"),
+    ],
+)
+def test_who_created_a_document(entry: DocumentEntry, made_by: str) -> None:
+    assert origin(tables(), entry, PATIENT) == made_by
+
+
+def test_the_codes_of_a_facet_are_not_those_of_another() -> None:
+    crossed = replace(document("other", type_code="90", class_code="EXP_PATIENT"), authors=())
+    assert origin(tables(), crossed, PATIENT) == "professional"

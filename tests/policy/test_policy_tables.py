@@ -34,7 +34,7 @@ def corpus_rules() -> set[str]:
 
 def test_every_rule_that_can_be_emitted_exists_and_every_rule_is_used() -> None:
     assert referred_rules(tables()) | OF_IDENTITY == set(tables().rules)
-    assert all(name.startswith("caller.professional.") for name in OF_IDENTITY)
+    assert all(name.startswith(("caller.professional.", "caller.application-")) for name in OF_IDENTITY)
 
 
 def test_every_rule_is_reached_by_a_case_of_the_corpus() -> None:
@@ -185,3 +185,9 @@ def test_markup_in_a_table_does_not_become_markup_in_the_page() -> None:
         return setting("rule", "record.closed", "text_fr", "<b>fermé</b>")(found) if "rules" in path else found
 
     assert "&lt;b&gt;fermé&lt;/b&gt;" in as_html(describe(AccessTables.from_rows(with_markup)))
+
+
+def test_only_the_cells_marked_as_applied_give_rights() -> None:
+    assert all(row.applied for row in tables().rights.values())
+    assert {row.mode for row in tables().rights_rows if not row.applied} >= {Mode.CPS, Mode.CPE}
+    assert (Act.WITHDRAW, Mode.AIR, Role.STAFF, Purpose.NORMAL) not in tables().rights

@@ -258,3 +258,11 @@ def test_processes_that_race_get_each_document_once(url: str, database: Database
     with database.reading() as connection:
         live = connection.execute(select(documents.c.live_unique_id)).scalars().all()
     assert sorted(live) == sorted(intent(number).unique_id for number in range(25))
+
+
+def test_the_patient_of_what_was_published_here(ledger: Publications) -> None:
+    stored(ledger, intent(1, patient=ins(2)))
+    assert ledger.patient_of(intent(1).unique_id) == ins(2)
+    ledger.withdrawn(intent(1).unique_id, now=LATER)
+    assert ledger.patient_of(intent(1).unique_id) is None
+    assert ledger.patient_of("9.9.9") is None

@@ -7,6 +7,8 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from hypothesis import strategies as st
+
 from facade.domain.document import (
     Author,
     Availability,
@@ -23,7 +25,6 @@ from facade.domain.document import (
 )
 from facade.domain.ins import INS, InsKind
 from facade.domain.masking import Flag, Level, Masking
-from hypothesis import strategies as st
 
 PATIENT = INS.of("1.2.250.1.213.1.4.10", "279035121518989")
 AUTHOR = Author(
@@ -72,7 +73,7 @@ def submission_of(*contents: bytes, mime_type: str = "text/xml", replaces: str =
                 entry_uuid=str(uuid.uuid4()),
                 mime_type=mime_type,
                 replaces=replaces,
-                hash=hashlib.sha1(content).hexdigest(),  # noqa: S324 - the hash of XDS
+                hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
                 size=len(content),
             ),
             content,
@@ -108,10 +109,10 @@ authors = st.builds(
     st.lists(words, max_size=2).map(tuple),
     st.lists(codes, max_size=2).map(tuple),
 )
-times = st.datetimes(
-    datetime(1900, 1, 1), datetime(2200, 1, 1)
-).flatmap(  # noqa: DTZ001 - made of digits only
-    lambda moment: st.sampled_from([4, 6, 8, 10, 12, 14]).map(lambda size: XdsTime(f"{moment:%Y%m%d%H%M%S}"[:size]))
+times = st.builds(
+    lambda seconds, size: XdsTime(XdsTime.at(datetime.fromtimestamp(seconds, UTC)).digits[:size]),
+    st.integers(-2_000_000_000, 7_000_000_000),
+    st.sampled_from([4, 6, 8, 10, 12, 14]),
 )
 patients = st.builds(INS, st.sampled_from(InsKind), st.from_regex(r"[12][0-9]{14}", fullmatch=True))
 sources = st.builds(

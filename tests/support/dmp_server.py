@@ -6,8 +6,6 @@ Its messages are written here by hand: nothing of the code under test takes part
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 import re
 import socket
 import ssl
@@ -15,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -49,12 +48,14 @@ class Pki:
     def ca_file(self) -> Path:
         return self.ca.certificate_file
 
-    def issue(self, name: str, *, days: int = 30, start: int = -1, key: Key | None = None) -> Issued:
-        made = self._make(name, self.ca, key or ec.generate_private_key(ec.SECP256R1()), days, start)
+    def issue(
+        self, name: str, *, days: int = 30, start: int = -1, key: Key | None = None, host: str = "localhost"
+    ) -> Issued:
+        made = self._make(name, self.ca, key or ec.generate_private_key(ec.SECP256R1()), days, start, host)
         return self._write(name, *made)
 
     def _make(
-        self, name: str, issuer: Issued | None, key: Key, days: int, start: int = -1
+        self, name: str, issuer: Issued | None, key: Key, days: int, start: int = -1, host: str = "localhost"
     ) -> tuple[x509.Certificate, Key]:
         subject = x509.Name(
             [
@@ -64,20 +65,18 @@ class Pki:
                 x509.NameAttribute(NameOID.COMMON_NAME, name),
             ]
         )
-        now = datetime.datetime.now(datetime.UTC)
+        now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer.certificate.subject if issuer else subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now + datetime.timedelta(days=start))
-            .not_valid_after(now + datetime.timedelta(days=days))
+            .not_valid_before(now + timedelta(days=start))
+            .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
             .add_extension(
-                x509.SubjectAlternativeName(
-                    [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-                ),
+                x509.SubjectAlternativeName([x509.DNSName(host)]),
                 critical=False,
             )
         )
@@ -158,7 +157,7 @@ class DmpServer:
     """The server. ``respond`` may be replaced at any time; ``seen`` keeps the requests in order."""
 
     def __init__(self, pki: Pki, server: Issued, *, ask_client: bool = True) -> None:
-        self.respond: Respond = lambda seen: Reply(b"", status=404)
+        self.respond: Respond = lambda _: Reply(b"", status=404)
         self.seen: list[Seen] = []
         self.busy = 0
         self.most_at_once = 0
@@ -172,7 +171,7 @@ class DmpServer:
             def do_POST(self) -> None:
                 owner._serve(self)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *args: object) -> None:
                 """Stay quiet."""
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

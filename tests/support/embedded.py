@@ -34,7 +34,7 @@ from tests.support.embedded_lot import (
     signature_entry,
     slot,
 )
-from tests.support.embedded_vihf import Signer, Vihf
+from tests.support.embedded_vihf import Vihf, signer
 from tests.support.embedded_words import INDIRECT, NS, TD02, TD21, TD31, TD32, TD33, WSSE, cx, oid
 
 
@@ -72,9 +72,10 @@ class RawClient:
     def __init__(self, world: World, port: int, log: Path) -> None:
         self.world = world
         self.log = log
+        self.port = port
         self.url = f"https://127.0.0.1:{port}/si-dmp-server/v2/services"
-        self.signer = Signer(world.pki.sign, world.pki.sign_key)
-        self.wrong_signer = Signer(world.pki.auth_cli, world.pki.auth_cli_key)
+        self.signer = signer(world.pki.sign, world.pki.sign_key)
+        self.wrong_signer = signer(world.pki.auth_cli, world.pki.auth_cli_key)
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = str(world.pki.ca)
@@ -113,12 +114,12 @@ class RawClient:
         """One plain SOAP call."""
         return self.post(service, self.envelope(action, body, self.assertion(vihf)))
 
-    def existence(self, vihf: Vihf | None = None, *, asked: str | None = None, **changes: str) -> Received:
-        """TD0.2."""
+    def existence(
+        self, vihf: Vihf | None = None, *, asked: str | None = None, change: tuple[str, str] = ("", "")
+    ) -> Received:
+        """TD0.2, one text of the message changed."""
         vihf = vihf or Vihf()
-        body = TD02_BODY.format(ins=asked or vihf.patient, oid=vihf.patient_oid)
-        for old, new in changes.items():
-            body = body.replace(old, new)
+        body = TD02_BODY.format(ins=asked or vihf.patient, oid=vihf.patient_oid).replace(*change)
         return self.call("patients", TD02, body, vihf)
 
     def query(

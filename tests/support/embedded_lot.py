@@ -275,7 +275,7 @@ def lot_signature(signer: Signer, lot: str, documents: Mapping[str, bytes], *, t
     for unique_id, content in documents.items():
         data = content
         if transform:
-            tree = etree.fromstring(content).getroottree()
+            tree = etree.fromstring(content, etree.XMLParser(huge_tree=True)).getroottree()
             data = etree.tostring(
                 tree, method="c14n", exclusive="exc-c14n" in transform, with_comments=transform.endswith("WithComments")
             )

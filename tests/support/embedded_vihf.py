@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,9 @@ class Signer:
         value.text = b64(self._private.sign(signed, PKCS1v15(), SHA256()))
         certificate.text = b64(self.certificate.public_bytes(Encoding.DER))
         return etree.tostring(root)
+
+
+@cache
+def signer(certificate: Path, key: Path) -> Signer:
+    """The signer of a certificate: loading an RSA key is what takes time."""
+    return Signer(certificate, key)

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from jose import jwk, jws
 
-from facade.domain.caller import Pairing, Structure
+from facade.domain.caller import Application, Caller, Pairing, Structure
 from facade.domain.ins import INS, InsKind, ins_key
+from facade.identity.verifier import TokenVerifier
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 AUDIENCE = "dmp-facade"
@@ -26,6 +27,7 @@ RPPS = "99700000013"  # Luhn key 3
 ID_NAT = f"8{RPPS}"
 HOSPITAL = Structure("1750000018", "CHU", "SA01", date(2028, 1, 1))
 OWN = Structure("1750000026", "Éditeur", "SA05")
+APPLICATION = Application("app", "Carnet", "Éditeur", "1.2.250.1.999.1")
 
 
 def ins(number: int = 1) -> INS:
@@ -218,3 +220,17 @@ class NoPairings:
     def of_application(self, application: str) -> tuple[Pairing, ...]:
         self.asked.append((application,))
         return self.found
+
+
+def call(
+    verifier: TokenVerifier,
+    claims: dict[str, Any],
+    realm: str,
+    *,
+    activity: str | None = None,
+    certificate: str | None = None,
+) -> Caller:
+    """Verify a token with these claims, signed by this realm."""
+    return verifier.verify(
+        f"Bearer {signed(claims, realm=realm)}", activity=activity, client_certificate_sha256=certificate, now=NOW
+    )

@@ -61,6 +61,9 @@ CALLERS: dict[str, Caller] = {
     "unknown-activity": replace(DOCTOR, refusal="caller.professional.activity-unknown"),
     "no-structure": replace(DOCTOR, refusal="caller.professional.no-structure"),
     "no-profession": replace(DOCTOR, refusal="caller.professional.no-profession"),
+    "unknown-application": replace(
+        _citizen(CallerKind.PATIENT, Relation.HOLDER), refusal="caller.application-not-referenced"
+    ),
     "strange": replace(DOCTOR, refusal="caller.something-else"),
     "cunning": replace(DOCTOR, refusal="professional.treating-doctor"),
     "structure": Caller(CallerKind.STRUCTURE, HOSPITAL.id, "Hôpital", _structure(None)),

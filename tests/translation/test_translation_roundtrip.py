@@ -1,4 +1,4 @@
-"""DocumentEntry -> DocumentReference -> DocumentEntry is the identity on what FHIR carries, and valid FHIR in between."""
+"""DocumentEntry -> DocumentReference -> DocumentEntry: the identity on what FHIR carries, and valid FHIR in between."""
 
 from __future__ import annotations
 

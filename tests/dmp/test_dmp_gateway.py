@@ -1,0 +1,225 @@
+"""Each transaction over a real HTTPS connection: what is sent, in which mode, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import structlog
+
+from facade.dmp import xds
+from facade.dmp.ebrim_parts import Ids
+from facade.dmp.ebrim_write import extrinsic_object
+from facade.dmp.gateway import SoapGateway
+from facade.domain.access import Purpose
+from facade.domain.caller import CallerKind
+from facade.domain.dmp import DmpGateway, DocumentQuery
+from facade.domain.document import Availability, DocumentEntry, ReferenceId
+from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
+from facade.domain.ins import INS
+from tests.support import dmp_answers as answers
+from tests.support.dmp_callers import PATIENT, session
+from tests.support.dmp_entries import CDA, ENTRY, LOT, SUBMISSION
+from tests.support.dmp_server import DmpServer, Reply, envelope
+from tests.support.dmp_wire import body, mode, purpose, slots
+
+EXISTENCE = (
+    '<PRPA_IN201308UV02 xmlns="urn:hl7-org:v3"><acknowledgement typeCode="AA"/><controlActProcess><queryAck>'
+    '<queryResponseCode code="NF"/></queryAck></controlActProcess></PRPA_IN201308UV02>'
+)
+Make = Callable[..., SoapGateway]
+
+
+def on_the_wire(entry: DocumentEntry) -> str:
+    return extrinsic_object(entry, xds.uuid_urn(entry.entry_uuid), Ids(), status=True)
+
+
+def test_it_is_the_gateway_of_the_house(gateway: SoapGateway) -> None:
+    door: DmpGateway = gateway
+    assert door.probe() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (CallerKind.PROFESSIONAL, "INDIRECTE_RENFORCEE"),
+        (CallerKind.PATIENT, "INDIRECTE_RENFORCEE"),
+        (CallerKind.REPRESENTATIVE, "INDIRECTE_RENFORCEE"),
+        (CallerKind.STRUCTURE, "INDIRECTE"),
+        (CallerKind.APPLICATION, "INDIRECTE"),
+    ],
+)
+def test_check_access(server: DmpServer, gateway: SoapGateway, kind: CallerKind, expected: str) -> None:
+    server.respond = answers.plain(EXISTENCE)
+    assert not gateway.check_access(session(kind)).exists
+    [seen] = server.seen
+    assert seen.path == "/si-dmp-server/v2/services/patients"
+    assert mode(seen) == expected
+    assert seen.headers["Content-Type"].startswith("application/soap+xml")
+    assert 'action="urn:hl7-org:v3:PRPA_IN201307UV02"' in seen.headers["Content-Type"]
+
+
+def test_the_mode_of_every_other_transaction(server: DmpServer, gateway: SoapGateway) -> None:
+    emergency = session(purpose=Purpose.BREAK_GLASS)
+    server.respond = answers.plain(answers.search())
+    gateway.find_documents(emergency, DocumentQuery())
+    gateway.get_documents(emergency, unique_ids=["1.2.3"])
+    gateway.find_reference(emergency, "1.2.3")
+    server.respond = answers.plain(answers.registry())
+    gateway.publish(emergency, SUBMISSION)
+    gateway.update_metadata(emergency, LOT, ENTRY)
+    gateway.update_status(emergency, LOT, ENTRY, Availability.ARCHIVED)
+    server.respond = answers.with_parts(answers.retrieved({ENTRY.unique_id: answers.include("d")}), {"d": CDA})
+    gateway.retrieve(emergency, [ENTRY])
+    reinforced = ("INDIRECTE_RENFORCEE", "bris_de_glace")
+    assert [(mode(seen), purpose(seen)) for seen in server.seen] == [
+        reinforced,
+        reinforced,
+        ("INDIRECTE", "normal"),
+        ("INDIRECTE", "normal"),
+        reinforced,
+        reinforced,
+        reinforced,
+    ]
+
+
+def test_a_read_reuses_the_assertion_and_a_change_does_not(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search())
+    for _ in range(2):
+        gateway.find_documents(session(), DocumentQuery())
+    server.respond = answers.plain(answers.registry())
+    for _ in range(2):
+        gateway.update_metadata(session(), LOT, ENTRY)
+    ids = [re.findall(rb'<saml2:Assertion[^>]* ID="([^"]+)"', seen.message)[0] for seen in server.seen]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+    assert len({seen.message_id for seen in server.seen}) == 4
+
+
+def test_the_trace_context_goes_along(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search())
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    gateway.find_documents(replace(session(), traceparent=traceparent), DocumentQuery())
+    gateway.find_documents(replace(session(), traceparent="x\r\nEvil: 1"), DocumentQuery())
+    assert [seen.headers.get("traceparent") for seen in server.seen] == [traceparent, None]
+
+
+def test_find_returns_every_entry_also_those_of_another_ins(server: DmpServer, gateway: SoapGateway) -> None:
+    other = replace(ENTRY, patient=INS.of("1.2.250.1.213.1.4.8", "155117512345674"), logical_id=ENTRY.entry_uuid)
+    server.respond = answers.plain(answers.search(on_the_wire(other) * 3))
+    answer = gateway.find_documents(session(), DocumentQuery())
+    assert answer.entries == (other,) * 3
+    assert answer.warnings == ()
+
+
+def test_partial_success_returns_what_there_is_and_says_what_is_missing(
+    server: DmpServer, gateway: SoapGateway
+) -> None:
+    objects = on_the_wire(ENTRY) + on_the_wire(ENTRY).replace('name="creationTime"', 'name="x"')
+    server.respond = answers.plain(answers.search(objects, answers.PARTIAL, "XDSUnavailableCommunity"))
+    answer = gateway.find_documents(session(), DocumentQuery())
+    assert len(answer.entries) == 1
+    assert [each.code for each in answer.warnings] == ["XDSUnavailableCommunity", "dmp.entry-unreadable"]
+
+
+def test_a_failed_search_is_a_refusal(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search("", answers.FAILURE, "DMPAccessDeniedByRightsService"))
+    with pytest.raises(DmpRefused) as caught:
+        gateway.find_documents(session(), DocumentQuery())
+    assert (caught.value.code, caught.value.channel) == ("DMPAccessDeniedByRightsService", "registry")
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("related", [True, False])
+@pytest.mark.parametrize(
+    ("code", "subcode", "expected"),
+    [
+        ("env:DMPInvalidCertificate", "", "DMPInvalidCertificate"),
+        ("env:Sender", "wsse:FailedAuthentication", "FailedAuthentication"),
+        ("env:Receiver", "", "Receiver"),
+    ],
+)
+def test_a_fault_is_a_refusal(
+    server: DmpServer, gateway: SoapGateway, status: int, related: bool, code: str, subcode: str, expected: str
+) -> None:
+    fault = answers.fault(code, "PS et Structure non liés", subcode)
+    server.respond = lambda seen: Reply(envelope(fault, seen.message_id if related else None), status=status)
+    with pytest.raises(DmpRefused) as caught:
+        gateway.publish(session(), SUBMISSION)
+    assert (caught.value.code, caught.value.text, caught.value.channel) == (
+        expected,
+        "PS et Structure non liés",
+        "fault",
+    )
+
+
+def test_search_by_reference(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search())
+    reference = ReferenceId("ACC1", "1.2.3", "urn:ihe:iti:xds:2013:accession")
+    gateway.find_documents(session(), DocumentQuery(references=(reference,)))
+    request = body(server.seen[0])
+    assert request.find(f"{{{xds.RIM}}}AdhocQuery").get("id") == xds.FIND_DOCUMENTS_BY_REFERENCE  # type: ignore[union-attr]
+    assert slots(request)["$XDSDocumentEntryReferenceIdList"] == [
+        "('ACC1^^^&1.2.3&ISO^urn:ihe:iti:xds:2013:accession')"
+    ]
+
+
+def test_get_documents_by_each_kind_of_id(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search())
+    gateway.get_documents(session(), logical_ids=["a", "b"])
+    gateway.get_documents(session(), unique_ids=["1.2"])
+    gateway.get_documents(session(), entry_uuids=["c"])
+    assert [slots(body(seen)) for seen in server.seen] == [
+        {"$XDSDocumentEntryLogicalID": ["('urn:uuid:a')", "('urn:uuid:b')"], "$MetadataLevel": ["2"]},
+        {"$XDSDocumentEntryUniqueId": ["('1.2')"]},
+        {"$XDSDocumentEntryEntryUUID": ["('urn:uuid:c')"]},
+    ]
+    assert gateway.get_documents(session()).entries == ()
+    assert len(server.seen) == 3
+    with pytest.raises(ValueError, match="one kind"):
+        gateway.get_documents(session(), unique_ids=["1"], entry_uuids=["2"])
+
+
+def test_find_reference(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search('<rim:ObjectRef id="urn:uuid:AB-1"/>'))
+    assert gateway.find_reference(session(), "1.2.3") == "ab-1"
+    assert b'returnType="ObjectRef"' in server.seen[0].message
+    server.respond = answers.plain(answers.search())
+    assert gateway.find_reference(session(), "1.2.3") is None
+
+
+def test_the_observer_is_told_each_result(server: DmpServer, make_gateway: Make) -> None:
+    told: list[tuple[str, str]] = []
+    gateway = make_gateway(observer=lambda name, _, result: told.append((name, result)))
+    server.respond = answers.plain(answers.search())
+    gateway.find_documents(session(), DocumentQuery())
+    server.respond = answers.plain(answers.search("", answers.FAILURE, "XDSTooManyResults"))
+    with pytest.raises(DmpRefused):
+        gateway.find_documents(session(), DocumentQuery())
+    server.respond = lambda _: Reply(b"", status=404)
+    with pytest.raises(DmpUnavailable):
+        gateway.publish(session(), SUBMISSION)
+    assert told == [("TD3.1", "ok"), ("TD3.1", "XDSTooManyResults"), ("TD2.1", "dmp.answer-invalid")]
+
+
+def test_no_patient_name_token_or_content_is_logged_or_raised(
+    server: DmpServer, gateway: SoapGateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = [PATIENT.value, "MARTIN", "PAT-TROIS", "SECRET-HOMOLOGATION", "Accentu", "899700000015", ENTRY.title]
+    raised: list[FacadeError] = []
+    with structlog.testing.capture_logs() as logs:
+        for respond in (
+            answers.plain(answers.fault("env:Sender", "refus pour MARTIN")),
+            answers.plain(answers.registry(answers.FAILURE, "XDSUnknownPatientId")),
+            lambda _: Reply(b"MARTIN", status=500),
+        ):
+            server.respond = respond
+            with pytest.raises(FacadeError) as caught:
+                gateway.publish(session(), SUBMISSION)
+            raised.append(caught.value)
+    assert len(logs) == 3
+    shown = f"{logs} {[(str(each), repr(each), each.problems) for each in raised]} {capsys.readouterr()}"
+    assert not [secret for secret in secrets if secret in shown]
+    assert not [secret for secret in secrets if secret in repr(gateway)]
