@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from datetime import datetime
 from typing import Protocol
 
@@ -79,6 +80,95 @@ class Retrieved:
     content: bytes | memoryview = field(repr=False)
 
 
+class AuthorisationChange(StrEnum):
+    """What TD0.3 can do: only ever on an explicit act of the user (EX_0.3-1010)."""
+
+    DECLARE = "declare"  # AJOUT
+    REMOVE = "remove"  # SUPPRESSION
+    STOP_BEING_TREATING_DOCTOR = "stop-being-treating-doctor"  # SUPPRESSION with role MEDECIN_TRAITANT
+
+
+class AuthorisationList(StrEnum):
+    """Which professionals TD1.6 lists."""
+
+    ACTIVE = "ACTIVE"
+    BLOCKED = "INTERDITE"
+    ALL = "TOUTE"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfessionalAuthorisation:
+    """One professional of TD1.6: IdNat_PS (empty for a structure), Struct_IdNat where given, state, since when."""
+
+    person_id: str
+    structure_id: str
+    blocked: bool
+    treating_doctor: bool = False
+    since: XdsTime | None = None
+    person_name: str = field(default="", repr=False)
+
+
+class RecordDate(StrEnum):
+    """The date TD0.4 filters by."""
+
+    AUTHORISATION = "LASTAUTORIZATION"
+    DOCUMENT = "LASTDOC"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisedRecord:
+    """One record of TD0.4. The traits the DMP returns are not kept: they must not be shown (EF TD0.2)."""
+
+    patient: INS
+    treating_doctor: bool = False
+    last_access: XdsTime | None = None
+    last_update: XdsTime | None = None
+    last_addition: XdsTime | None = None
+
+
+class AssociationType(StrEnum):
+    """Associations of XDS (ITI TF-3 4.2.2.2)."""
+
+    HAS_MEMBER = "urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember"
+    REPLACES = "urn:ihe:iti:2007:AssociationType:RPLC"
+    APPENDS = "urn:ihe:iti:2007:AssociationType:APND"
+    TRANSFORMS = "urn:ihe:iti:2007:AssociationType:XFRM"
+    REPLACES_BY_TRANSFORMING = "urn:ihe:iti:2007:AssociationType:XFRM_RPLC"
+    SIGNS = "urn:ihe:iti:2007:AssociationType:signs"
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A link between two objects, by their entryUUIDs (bare). ``type`` is a URN; unknown ones are kept as they are."""
+
+    type: str
+    source: str
+    target: str
+    entry_uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LotQuery:
+    """The parameters of FindSubmissionSets (ITI TF-2 3.18.4.1.2.3.7.2). ``submitted_to`` is exclusive."""
+
+    statuses: tuple[Availability, ...] = (Availability.APPROVED,)
+    submitted_from: XdsTime | None = None
+    submitted_to: XdsTime | None = None
+    author_person: str = ""
+    content_types: tuple[Coded, ...] = ()
+    source_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LotAnswer:
+    """Submission sets, with what they hold where it was asked for, and what the DMP said was missing."""
+
+    lots: tuple[SubmissionSet, ...]
+    entries: tuple[DocumentEntry, ...] = ()
+    associations: tuple[Association, ...] = ()
+    warnings: tuple[DmpRefused, ...] = ()
+
+
 class DmpGateway(Protocol):
     """The one door to the DMP. Every method raises DmpRefused or DmpUnavailable, nothing else.
 
@@ -100,6 +190,32 @@ class DmpGateway(Protocol):
         entry_uuids: Sequence[str] = (),
     ) -> DocumentAnswer:
         """TD3.1 GetDocuments by one of the three kinds of id, LeafClass. Unknown ids are simply absent."""
+
+    def find_lots(self, session: DmpSession, query: LotQuery) -> LotAnswer:
+        """TD3.1 FindSubmissionSets, LeafClass."""
+
+    def get_associations(self, session: DmpSession, entry_uuids: Sequence[str]) -> tuple[Association, ...]:
+        """TD3.1 GetAssociations of objects by entryUUID."""
+
+    def get_documents_and_associations(self, session: DmpSession, entry_uuids: Sequence[str]) -> LotAnswer:
+        """TD3.1 GetDocumentsAndAssociations, in batches of 20 (DMP rule): entries and associations, no lots."""
+
+    def get_lot(self, session: DmpSession, *, entry_uuid: str = "", unique_id: str = "") -> LotAnswer:
+        """TD3.1 GetSubmissionSetAndContents by one of the two ids; no lot in the answer when it is unknown."""
+
+    def change_authorisation(self, session: DmpSession, change: AuthorisationChange) -> None:
+        """TD0.3. Repeating it is not an error (the DMP answers DMPOk)."""
+
+    def list_authorisations(
+        self, session: DmpSession, which: AuthorisationList
+    ) -> tuple[ProfessionalAuthorisation, ...]:
+        """TD1.6: the professionals authorised or blocked on the record."""
+
+    def list_records(self, session: DmpSession, since: XdsTime, by: RecordDate) -> tuple[AuthorisedRecord, ...]:
+        """TD0.4: the records the user is authorised on. ``session.patient`` is not looked at."""
+
+    def read_administrative_data(self, session: DmpSession) -> Dossier:
+        """TD1.3a: as TD0.2, with all the traits the DMP has. For the CDA header only: never shown."""
 
     def find_reference(self, session: DmpSession, unique_id: str) -> str | None:
         """TD3.1 reference search (ObjectRef, INDIRECTE): the current entryUUID of a uniqueId, None when unknown."""
