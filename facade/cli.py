@@ -29,11 +29,14 @@ def main() -> None:
 @click.option("--port", default=8000, show_default=True, help="Port of the facade; 0 takes any free one.")
 @click.option("--data", type=_FOLDER, default=None, help="Folder to keep everything in (default: a temporary one).")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready, and nothing else.")
-def demo(port: int, data: Path | None, as_json: bool) -> None:
+@click.option("--tour", is_flag=True, help="First show the main job: publish, find, mask, who sees what.")
+def demo(port: int, data: Path | None, as_json: bool, tour: bool) -> None:
     """Run the facade on an embedded DMP, with sample patients and tokens."""
     from facade.embedded.demo import run  # noqa: PLC0415 - only the demonstration needs the embedded DMP
 
-    sys.exit(run(port, data, as_json=as_json))
+    if as_json and tour:
+        raise click.UsageError("--json prints one line only: leave --tour out")
+    sys.exit(run(port, data, as_json=as_json, tour=tour))
 
 
 @main.command()

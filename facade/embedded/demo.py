@@ -25,12 +25,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from facade.domain.caller import Pairing, Relation
 from facade.domain.ins import INS
 from facade.embedded import sample
 from facade.embedded.issuer import Issuer, base_url
 from facade.embedded.personas import PERSONAS
+from facade.embedded.tour import Tour
 from facade.embedded.world import prepare
 from facade.records.engine import migrate, open_database
 from facade.records.pairings import Pairings
@@ -83,7 +85,7 @@ class Demo:
         self._await("dmp", lambda: _listens(self.ports.dmp))
         self._await("facade", self._facade_ready)
 
-    def description(self) -> dict[str, object]:
+    def description(self) -> dict[str, Any]:
         """What a user needs to try it: addresses, sample patients, a token for each persona."""
         url = f"http://127.0.0.1:{self.ports.facade}"
         issuer = Issuer(self.data / "issuer", base_url(self.ports.issuer))
@@ -216,14 +218,21 @@ class Demo:
         (self.data / "issuer.url").write_text(issuer)
 
 
-def run(port: int, data: Path | None, *, as_json: bool) -> int:
-    """Run the demonstration until a signal; return the exit status. Writes one line of JSON, or a short how-to."""
+def run(port: int, data: Path | None, *, as_json: bool, tour: bool) -> int:
+    """Run the demonstration until a signal; return the exit status.
+
+    Writes one line of JSON, or a short how-to; with ``tour`` it first shows the main job step by step.
+    """
     demo = Demo(port, data)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         demo.start()
         description = demo.description()
-        sys.stdout.write((json.dumps(description) if as_json else _how_to(description)) + "\n")
+        if tour:
+            for line in Tour(description).lines():
+                sys.stdout.write(f"{line}\n")
+            sys.stdout.write("\n")
+        sys.stdout.write((json.dumps(description) if as_json else _how_to(description, demo.data)) + "\n")
         sys.stdout.flush()
         return demo.wait()
     except DemoFailed as error:
@@ -243,28 +252,25 @@ def _structure(structure: sample.SampleStructure, today: date) -> str:
     )
 
 
-def _how_to(description: dict[str, object]) -> str:
-    tokens, patients = description["tokens"], description["patients"]
-    assert isinstance(tokens, dict)  # noqa: S101 - narrows our own dict for the type checker
-    assert isinstance(patients, dict)  # noqa: S101
-    adult = patients["adult"]
-    lines = [
-        "dmp-facade runs on an embedded DMP. Ctrl-C ends it.",
-        f"  FHIR  {description['fhir']}",
-        f"  docs  {description['docs']}",
-        f"  log of the embedded DMP  {description['dmp_log']}",
-        "",
-        "Patients: " + ", ".join(f"{name} {identity['value']}" for name, identity in patients.items()),
-        "Personas: " + ", ".join(tokens),
-        "",
-        "Search the adult's documents as the treating doctor:",
-        f"  TOKEN={tokens['treating-doctor']}",
-        f'  curl -H "Authorization: Bearer $TOKEN" -G {description["fhir"]}/DocumentReference \\',
-        f"       --data-urlencode 'patient.identifier={adult['system']}|{adult['value']}' -d status=current",
-        "",
-        "Another persona's token: dmp-facade token --data DIR author-doctor (DIR as given to --data), or --json here.",
-    ]
-    return "\n".join(lines)
+def _how_to(description: dict[str, Any], data: Path) -> str:
+    adult = description["patients"]["adult"]
+    token = f"{Path(sys.executable).parent / 'dmp-facade'} token --data {data}"
+    return "\n".join(
+        [
+            "dmp-facade runs on an embedded DMP. Ctrl-C ends it.",
+            f"  FHIR  {description['fhir']}",
+            f"  docs  {description['docs']}",
+            f"  log of the embedded DMP  {description['dmp_log']}",
+            "",
+            "Patients: " + ", ".join(f"{name} {each['value']}" for name, each in description["patients"].items()),
+            "Personas: " + ", ".join(description["tokens"]),
+            "",
+            "Search the adult's documents as the treating doctor (any persona will do):",
+            f"  TOKEN=$({token} treating-doctor)",
+            f'  curl -H "Authorization: Bearer $TOKEN" -G {description["fhir"]}/DocumentReference \\',
+            f"       --data-urlencode 'patient.identifier={adult['system']}|{adult['value']}' -d status=current",
+        ]
+    )
 
 
 def _free_port() -> int:
