@@ -93,6 +93,7 @@ def wire(settings: Settings) -> Services:
             habilitation=Habilitation(settings.habilitation),
             citizens_enabled=settings.citizens,
             on_behalf_required=settings.masking_statement_required,
+            emergency_minutes=settings.emergency_minutes,
         ),
         database=database,
         traces=Traces(database),

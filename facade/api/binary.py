@@ -1,10 +1,13 @@
 """Binary: ITI-68, a document's bytes in the form the client asks for.
 
-A CDA level 1 holds the file that was published: ``Accept: application/pdf`` (or nothing) gives the file,
-``application/xml`` the CDA, ``application/fhir+json`` a Binary. Source: ITI TF-2 3.68.
+A CDA level 1 holds the file that was published. ``Accept: application/pdf`` gives that file, ``application/xml``
+the CDA, ``application/fhir+json`` a Binary; without ``Accept``, what its DocumentReference describes.
+Source: ITI TF-2 3.68.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pybase64
 from flask import Response, request
@@ -15,43 +18,45 @@ from facade.api.declared import Declaration
 from facade.api.exchange import JSON, XML, actor, fhir, services
 from facade.api.interactions import interaction
 from facade.domain.errors import InvalidInput
-from facade.transactions.read_document import Content, retrieve_document
+from facade.transactions.read_document import Content, Forms, retrieve_document
 
 blueprint = Blueprint("Binary", __name__, description="The bytes of a document")
 _XML_TYPES = ("application/xml", "text/xml")
+_SHORT = {"json": JSON, "xml": XML}
 _BLOCK = 256 * 1024
 
 
 @interaction(blueprint, "GET", "/Binary/<id>", Declaration("read", "Binary"), 200)
 def retrieve(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Retrieve a document (TD3.2)."""
-    registered, inner = retrieve_document(services(), actor(), id)
-    chosen = _choose(registered, inner, _accepted())
+    forms = retrieve_document(services(), actor(), id)
+    chosen = _choose(forms, _accepted())
     if chosen is None:
-        return _as_binary(inner or registered, id)
+        return _as_binary(forms.natural, id)
     return _streamed(chosen)
 
 
 def _accepted() -> MIMEAccept:
     asked = request.args.get("_format", "").replace(" ", "+")
-    return MIMEAccept([(asked, 1)]) if asked else request.accept_mimetypes
+    return MIMEAccept([(_SHORT.get(asked, asked), 1)]) if asked else request.accept_mimetypes
 
 
-def _choose(registered: Content, inner: Content | None, accept: MIMEAccept) -> Content | None:
+def _choose(forms: Forms, accept: MIMEAccept) -> Content | None:
     """The form that fits best; None for a FHIR Binary. Raises InvalidInput ``document.accept-not-served`` (406)."""
-    forms: dict[str, Content | None] = {}
-    if inner is not None:
-        forms[inner.media_type] = inner
-    forms |= dict.fromkeys(_XML_TYPES, registered) if registered.media_type in _XML_TYPES else {}
-    forms.setdefault(registered.media_type, registered)
-    natural = next(iter(forms.values()))
-    forms |= {JSON: None, XML: None, "application/json": None}
+    contents: dict[str, Content | None] = {}
+    for content in (forms.natural, forms.registered, forms.inner):
+        if content is not None:
+            contents.setdefault(content.media_type, content)
+    if forms.registered.media_type in _XML_TYPES:
+        for name in _XML_TYPES:
+            contents.setdefault(name, replace(forms.registered, media_type=name))
+    contents |= {JSON: None, XML: None, "application/json": None}
     if not accept:
-        return natural
-    best = accept.best_match(list(forms))
+        return forms.natural
+    best = accept.best_match(list(contents))
     if best is None:
-        raise InvalidInput.of("document.accept-not-served", "Accept", available=", ".join(forms))
-    return forms[best]
+        raise InvalidInput.of("document.accept-not-served", "Accept", available=", ".join(contents))
+    return contents[best]
 
 
 def _as_binary(content: Content, id: str) -> Response:  # noqa: A002 - FHIR's own name

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from facade.api.outcomes import outcome
+from facade.domain.ins import INS
 
-_NAMES_THE_PATIENT = {
-    "patient",
-    "patient.identifier",
-    "patient:identifier",
-    "subject",
-    "subject.identifier",
-    "identifier",
-}
+_PATIENT = re.compile(r"^(patient|subject)([.:]|\Z)")
 
 
 def searchset(
@@ -42,12 +37,8 @@ def searchset(
 def page_links(
     url: str, params: Sequence[tuple[str, str]], patient_id: str, *, offset: int, count: int, total: int
 ) -> list[dict[str, str]]:
-    """self, next and previous links. The patient is named by its sealed id, whatever the client sent."""
-    kept = [
-        (name, value) for name, value in params if name not in _NAMES_THE_PATIENT and name not in ("_count", "_offset")
-    ]
-    kept += [(name, value) for name, value in params if name == "identifier" and _is_document_identifier(params)]
-    fixed = [("patient", patient_id), *kept]
+    """The self, next and previous links of ``params`` (``used_parameters``), for a patient named by its sealed id."""
+    fixed = [("patient", patient_id), *params]
 
     def link(relation: str, start: int) -> dict[str, str]:
         page = [("_count", str(count))] + ([("_offset", str(start))] if start else [])
@@ -61,9 +52,22 @@ def page_links(
     return links
 
 
-def _is_document_identifier(params: Sequence[tuple[str, str]]) -> bool:
-    """``identifier`` names the document where the patient is named by another parameter, else it could be an INS."""
-    return any(name in _NAMES_THE_PATIENT - {"identifier"} for name, _ in params)
+def used_parameters(params: Sequence[tuple[str, str]], ignored: Sequence[str], patient: INS) -> list[tuple[str, str]]:
+    """The parameters a search was made with, without those that name its patient or the page.
+
+    What was ignored is left out (FHIR R4: the self link says what was used), and so is any value that repeats the
+    matricule, wherever the client put it.
+    """
+    names = [name for name, _ in params]
+    return [
+        (name, value)
+        for name, value in params
+        if value.strip()
+        and not _PATIENT.match(name)
+        and name not in ("_count", "_offset")
+        and ignored.count(name) < names.count(name)
+        and patient.value not in value.upper()
+    ]
 
 
 def _entry(base: str, resource: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from flask_smorest import Blueprint
 
 from facade.api.bundles import searchset
 from facade.api.declared import Declaration, Parameter
-from facade.api.exchange import JSON, XML, actor, body_resource, fhir, preference, services
+from facade.api.exchange import JSON, XML, actor, body_resource, empty, fhir, preference, services
 from facade.api.interactions import interaction
 from facade.api.named_patient import named_patient
 from facade.transactions import consents
@@ -33,7 +33,7 @@ def create() -> Response:
         "ETag": f'W/"{recorded.version}"',
     }
     if preference() == "minimal":
-        return Response(status=201, headers=headers)
+        return empty(201, headers)
     return fhir(recorded.resource, 201, headers)
 
 

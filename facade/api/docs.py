@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, send_from_directory
+from flask import Response, current_app, redirect, request, send_from_directory
 from flask_smorest import Blueprint
 from swagger_ui_bundle import swagger_ui_path
+from werkzeug import Response as BaseResponse
 
 from facade.api.openapi import document as openapi_document
 
@@ -23,12 +24,12 @@ _START = 'window.ui = SwaggerUIBundle({ url: "openapi.json", dom_id: "#ui" });\n
 
 @blueprint.route("/docs")
 @blueprint.doc(responses={"200": {"description": "Swagger UI"}})
-def page() -> Response:
-    """The page."""
+def page() -> BaseResponse:
+    """The page. Its links are relative, for a facade behind a prefix, so it has one address: without a slash."""
+    if request.path.endswith("/"):
+        return redirect("../docs", 308)
     response = Response(_PAGE, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = (
-        _ONLY_FROM_HERE
-    )
+    response.headers["Content-Security-Policy"] = _ONLY_FROM_HERE
     return response
 
 

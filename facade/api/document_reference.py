@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,7 +12,7 @@ import orjson
 from flask import Response, request
 from flask_smorest import Blueprint
 
-from facade.api.bundles import page_links, searchset
+from facade.api.bundles import page_links, searchset, used_parameters
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
     JSON,
@@ -19,6 +20,7 @@ from facade.api.exchange import (
     actor,
     body_bytes,
     body_resource,
+    empty,
     error_table,
     fhir,
     language,
@@ -34,7 +36,7 @@ from facade.transactions import publish as publishing
 from facade.transactions.find_documents import Found, Page, find_documents
 from facade.transactions.read_document import read_document
 from facade.transactions.update_document import Updated, update_by_id, update_by_identifier
-from facade.translation import attachment, validation
+from facade.translation import attachment, fhir_xml, validation
 from facade.translation.identifiers import read_document_identifier
 from facade.translation.search_in import SearchRequest, search_query
 from facade.translation.subject_in import read_patient_token
@@ -44,8 +46,11 @@ _PROFILES = (
     "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-document-reference",
     "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-simplified-publish",
 )
+_PATIENT = Parameter("patient.identifier", "token", "INS of the patient: system|value. This or patient is required")
+_IDENTIFIER = Parameter("identifier", "token", "uniqueId, entryUUID or logicalId")
+_FORM = "application/x-www-form-urlencoded"
 _SEARCH = (
-    Parameter("patient.identifier", "token", "INS of the patient: system|value. This or patient is required"),
+    _PATIENT,
     Parameter("patient", "reference", "Patient/{id} as this server gave it"),
     Parameter("status", "token", "current (default), superseded"),
     Parameter("type", "token", "typeCode, JDV_J66"),
@@ -53,7 +58,7 @@ _SEARCH = (
     Parameter("date", "date", "creationTime"),
     Parameter("creation", "date", "creationTime (MHD)"),
     Parameter("period", "date", "service start and stop"),
-    Parameter("identifier", "token", "uniqueId, entryUUID or logicalId"),
+    _IDENTIFIER,
     Parameter("facility", "token", "healthcareFacilityTypeCode, JDV_J61"),
     Parameter("setting", "token", "practiceSettingCode, JDV_J62"),
     Parameter("format", "token", "formatCode, JDV_J60"),
@@ -62,8 +67,10 @@ _SEARCH = (
     Parameter("isArchived", "token", "true or false (PDSm)"),
 )
 _CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}")
-_PATCH_TYPES = "application/fhir+json application/json-patch+json"
-_PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=_PATCH_TYPES)
+_JSON_PATCH = "application/json-patch+json"
+_PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
+_BY_POST = Declaration("search-type", "DocumentReference", body=_FORM)
+_OFFSET = re.compile(r"^[0-9]{1,9}\Z")
 _VERSION = re.compile(r'^(?:W/)?"(\d+)"$')
 _DEFAULT_COUNT = 50
 
@@ -92,7 +99,7 @@ def search() -> Response:
     return _search(list(request.args.items(multi=True)))
 
 
-@interaction(blueprint, "POST", "/DocumentReference/_search", Declaration("search-type", "DocumentReference"), 200)
+@interaction(blueprint, "POST", "/DocumentReference/_search", _BY_POST, 200)
 def search_by_post() -> Response:
     """Search with the parameters in a form body."""
     form = body_bytes(services().settings.max_body_bytes)
@@ -112,7 +119,7 @@ def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
     return _updated(update_by_id(services(), actor(), id, _patch_body(), _expected_version()))
 
 
-@interaction(blueprint, "PATCH", "/DocumentReference", _PATCH, 200)
+@interaction(blueprint, "PATCH", "/DocumentReference", replace(_PATCH, parameters=(_IDENTIFIER, _PATIENT)), 200)
 def patch_by_identifier() -> Response:
     """Conditional PATCH on the business identifier (PDSm flux 3)."""
     system, separator, value = request.args.get("identifier", "").partition("|")
@@ -150,7 +157,7 @@ WITHDRAWAL = [
 
 def form_parameters(form: bytes) -> list[tuple[str, str]]:
     """The parameters of a form body, in order. Raises InvalidInput for another media type."""
-    if request.mimetype != "application/x-www-form-urlencoded":
+    if request.mimetype != _FORM:
         raise InvalidInput.of("body.media-type", "Content-Type", value=request.mimetype[:60] or "-")
     return parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True)
 
@@ -160,6 +167,9 @@ def _search(params: list[tuple[str, str]]) -> Response:
     offset = _offset(params)
     asked = [(name, value) for name, value in params if name not in ("_offset", "_format", "_pretty")]
     wanted = search_query(asked, tables=parts.codes, rules=parts.subjects, strict=strict())
+    if wanted.count == 0:
+        # FHIR R4 search.html#count: the same as _summary=count.
+        wanted = replace(wanted, summary="count")
     count = min(_DEFAULT_COUNT if wanted.count is None else wanted.count, parts.settings.max_page)
     found = find_documents(parts, actor(), wanted, Page(offset, count))
     return fhir(_bundle(params, wanted, found, offset, count))
@@ -178,7 +188,8 @@ def _bundle(
     resources = [_only(resource, wanted.elements) for resource in found.resources]
     patient_id = parts.ids.seal_patient(found.patient)
     url = f"{base}/DocumentReference"
-    links = page_links(url, params, patient_id, offset=offset, count=count, total=found.total)
+    used = used_parameters(params, wanted.ignored, found.patient)
+    links = page_links(url, used, patient_id, offset=offset, count=count, total=found.total)
     if wanted.summary == "count":
         links = links[:1]
     return searchset(base, resources, total=found.total, links=links, issues=issues)
@@ -196,7 +207,7 @@ def _only(resource: dict[str, Any], elements: tuple[str, ...]) -> dict[str, Any]
 
 def _offset(params: list[tuple[str, str]]) -> int:
     value = next((value for name, value in params if name == "_offset"), "0")
-    if not value.isdigit():
+    if not _OFFSET.match(value):
         raise InvalidInput.of("search.value", "_offset", name="_offset", value=value[:20])
     return int(value)
 
@@ -204,7 +215,9 @@ def _offset(params: list[tuple[str, str]]) -> int:
 def _patch_body() -> Any:
     media_type = request.mimetype
     data = body_bytes(services().settings.max_body_bytes)
-    if media_type not in ("application/json-patch+json", *_PATCH_TYPES.split(), "application/json"):
+    if media_type in (XML, "application/xml"):
+        return fhir_xml.to_dict(data)
+    if media_type not in (_JSON_PATCH, JSON, "application/json"):
         raise InvalidInput.of("patch.media-type", "Content-Type", value=media_type[:60] or "-")
     return parse_json(data)
 
@@ -225,13 +238,13 @@ def _updated(updated: Updated) -> Response:
         problem = Problem("update.no-longer-visible", severity="information")
         return fhir(outcome([error_table().issue(problem, language())]), headers=headers)
     if preference() == "minimal":
-        return Response(status=200, headers=headers)
+        return empty(200, headers)
     return fhir(updated.resource, headers=headers)
 
 
 def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
     if preference() == "minimal":
-        return Response(status=201, headers=headers)
+        return empty(201, headers)
     if preference() == "OperationOutcome":
         return fhir(outcome(publication_issues(published)), 201, headers)
     return fhir(stored, 201, headers)

@@ -160,6 +160,13 @@ def fhir(resource: dict[str, Any], status: int = 200, headers: Mapping[str, str]
     return response
 
 
+def empty(status: int, headers: Mapping[str, str]) -> Response:
+    """An answer without a body (``Prefer: return=minimal``), and so without a content type."""
+    response = Response(status=status, headers=headers)
+    del response.headers["Content-Type"]
+    return response
+
+
 def _kind_of(name: str, where: str) -> bool:
     if name in _JSON_TYPES:
         return False

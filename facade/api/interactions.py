@@ -6,23 +6,39 @@ Example: ``@interaction(blueprint, "GET", "/Patient", Declaration("search-type",
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any
 
+from flask import Response
 from flask_smorest import Blueprint
 
 from facade.api.declared import Declaration, Parameter, declares
-from facade.api.exchange import JSON, XML
+from facade.api.exchange import JSON, XML, wants_xml
 
-View = TypeVar("View", bound=Callable[..., Any])
+View = Callable[..., Response]
+_Headers = tuple[tuple[str, str, list[str] | None], ...]
 _SCHEMA = {"type": "object"}
 _REFUSALS = {
     "400": "The request is malformed (OperationOutcome)",
     "401": "No token, or one that is not believed",
     "403": "The policy refuses; the OperationOutcome names the rule and its basis",
     "404": "It does not exist, or not for this caller",
+    "406": "None of the formats of Accept or _format is served",
     "502": "The DMP refused or answered wrongly",
     "503": "The DMP or the facade is not available; see Retry-After",
 }
+_BODY_REFUSALS = {
+    "413": "The body is over the limit",
+    "415": "The media type of the body is not accepted",
+    "422": "The request is understood and breaks a rule; the OperationOutcome names element, value and rule",
+}
+_STATE_REFUSALS = {
+    "405": "The patch touches an element that may not change",
+    "409": "It was published before, or changed meanwhile",
+    "412": "If-Match is not the current version, or several documents match",
+    "422": _BODY_REFUSALS["422"],
+}
+_WRITES = ("create", "transaction", "patch", "delete")
 _HEADERS = (
     ("Purpose-Of-Use", "normal, bris_de_glace or centre_15 (JDV_J38)", ["normal", "bris_de_glace", "centre_15"]),
     ("Purpose-Of-Use-Reason", "Why, in words; required with bris_de_glace and centre_15", None),
@@ -30,28 +46,54 @@ _HEADERS = (
     ("Accept-Language", "fr (default) or en: language of the messages", None),
     ("X-Request-Id", "Correlation id, given back and written into the trace", None),
 )
+_CREATE_HEADERS = (
+    ("Idempotency-Key", "The same key with the same request is served once", None),
+    ("Prefer", "return=minimal, return=representation (default) or return=OperationOutcome", None),
+)
+_UPDATE_HEADERS = (
+    ("If-Match", 'ETag of the version that was read, W/"n"', None),
+    ("Masking-On-Behalf-Of-Holder", "true: the holder asks for this masking", ["true", "false"]),
+    ("Prefer", "return=minimal or return=representation (default)", None),
+)
+_MORE_HEADERS: dict[str, _Headers] = {
+    "create": _CREATE_HEADERS,
+    "transaction": _CREATE_HEADERS,
+    "patch": _UPDATE_HEADERS,
+    "delete": _UPDATE_HEADERS,
+    "search-type": (("Prefer", "handling=strict or handling=lenient (default)", None),),
+}
 
 
 def interaction(
     blueprint: Blueprint, method: str, path: str, declaration: Declaration, *success: int
 ) -> Callable[[View], View]:
-    """Register a view for one interaction. ``success`` are its successful statuses."""
+    """Register a view for one interaction. ``success`` are its successful statuses.
+
+    An ``Accept`` that cannot be met is refused before anything is done; Binary has forms of its own to choose from.
+    """
 
     def register(view: View) -> View:
-        marked = declares(declaration)(view)
+        @wraps(view)
+        def negotiated(**path: str) -> Response:
+            if declaration.resource != "Binary":
+                wants_xml()
+            return view(**path)
+
+        marked = declares(declaration)(negotiated)
         documented = blueprint.doc(**_documentation(declaration, success))(marked)
         blueprint.route(path, methods=[method])(documented)
-        return view
+        return negotiated
 
     return register
 
 
 def _documentation(declaration: Declaration, success: tuple[int, ...]) -> dict[str, Any]:
     media = {JSON: {"schema": _SCHEMA}, XML: {"schema": {"type": "string"}}}
-    responses = {str(status): {"description": "Success", "content": media} for status in success}
-    responses |= {status: {"description": text, "content": media} for status, text in _REFUSALS.items()}
+    raw = {"*/*": {"schema": {"type": "string", "format": "binary"}}} if declaration.resource == "Binary" else {}
+    responses = {str(status): {"description": "Success", "content": media | raw} for status in success}
+    responses |= {status: {"description": text, "content": media} for status, text in _refusals(declaration).items()}
     documentation: dict[str, Any] = {
-        "parameters": [*(_query(each) for each in declaration.parameters), *_headers()],
+        "parameters": [*(_query(each) for each in declaration.parameters), *_headers(declaration)],
         "responses": responses,
         "security": [{"bearer": []}],
     }
@@ -71,9 +113,16 @@ def _query(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _headers() -> list[dict[str, Any]]:
+def _refusals(declaration: Declaration) -> dict[str, str]:
+    found = dict(_REFUSALS)
+    if declaration.body:
+        found |= _BODY_REFUSALS
+    return found | _STATE_REFUSALS if declaration.interaction in _WRITES else found
+
+
+def _headers(declaration: Declaration) -> list[dict[str, Any]]:
     found = []
-    for name, text, values in _HEADERS:
+    for name, text, values in (*_HEADERS, *_MORE_HEADERS.get(declaration.interaction, ())):
         schema: dict[str, Any] = {"type": "string"} | ({"enum": values} if values else {})
         found.append({"in": "header", "name": name, "description": text, "required": False, "schema": schema})
     return found

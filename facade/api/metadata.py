@@ -13,10 +13,10 @@ from flask_smorest import Blueprint
 
 from facade import __version__
 from facade.api.declared import Declaration, declared
-from facade.api.exchange import fhir, services
+from facade.api.exchange import JSON, XML, fhir, services, wants_xml
 
 blueprint = Blueprint("metadata", __name__, description="What this server can do. No token needed.")
-_PATCH_FORMATS = ["application/fhir+json", "application/json-patch+json"]
+_PATCH_FORMATS = [JSON, XML, "application/json-patch+json"]
 _ORDER = ("read", "create", "update", "patch", "delete", "search-type")
 
 
@@ -24,6 +24,7 @@ _ORDER = ("read", "create", "update", "patch", "delete", "search-type")
 @blueprint.response(200, description="The CapabilityStatement of this server")
 def metadata() -> Response:
     """CapabilityStatement."""
+    wants_xml()
     return fhir(capability_statement(services().settings.fhir_base))
 
 
@@ -57,7 +58,7 @@ def capability_statement(base: str) -> dict[str, Any]:
         "software": {"name": "dmp-facade", "version": __version__},
         "implementation": {"description": "FHIR door to the DMP (dossier médical partagé)", "url": base},
         "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json", "application/fhir+xml"],
+        "format": [JSON, XML],
         "patchFormat": _PATCH_FORMATS,
         "rest": [
             {

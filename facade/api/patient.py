@@ -15,6 +15,7 @@ from facade.transactions.check_record import check_record
 
 blueprint = Blueprint("Patient", __name__, description="The state of a record. No identity trait is ever shown.")
 _SEARCH = (Parameter("identifier", "token", "INS of the patient: system|value", required=True),)
+_BY_POST = Declaration("search-type", "Patient", body="application/x-www-form-urlencoded")
 
 
 @interaction(blueprint, "GET", "/Patient", Declaration("search-type", "Patient", _SEARCH), 200)
@@ -23,7 +24,7 @@ def search() -> Response:
     return _search(list(request.args.items(multi=True)))
 
 
-@interaction(blueprint, "POST", "/Patient/_search", Declaration("search-type", "Patient"), 200)
+@interaction(blueprint, "POST", "/Patient/_search", _BY_POST, 200)
 def search_by_post() -> Response:
     """The same with the INS in a form body."""
     form = body_bytes(services().settings.max_body_bytes)

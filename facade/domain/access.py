@@ -78,7 +78,10 @@ class Oppositions:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision depends on besides the caller and the record. ``secret`` is a connexion secrète."""
+    """What a decision depends on besides the caller and the record. ``secret`` is a connexion secrète.
+
+    ``emergency_opened`` is when this person first stated this reason for this record, None for a new emergency.
+    """
 
     purpose: Purpose
     now: datetime
@@ -86,3 +89,4 @@ class Context:
     secret: bool = False
     on_behalf_of_holder: bool = False
     oppositions: Oppositions = Oppositions()
+    emergency_opened: datetime | None = None

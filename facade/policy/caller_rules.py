@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from facade.domain.access import Act, Purpose
 from facade.domain.caller import CallerKind
 from facade.domain.dossier import Dossier
@@ -50,18 +52,40 @@ def _identity(question: Question) -> str | None:
 
 
 def _purpose(question: Question) -> str | None:
-    emergency, caller = question.emergency, question.caller
-    if emergency is None:
+    if question.emergency is None:
         return None if question.context.purpose is Purpose.NORMAL else Rule.NOTHING_MATCHES
     if not question.professional:
         return Rule.PROFESSIONALS_ONLY
+    return _regulation(question) or _stated(question)
+
+
+def _regulation(question: Question) -> str | None:
+    """Regulation is for the regulating doctor of the centre 15 only."""
+    emergency, caller = question.emergency, question.caller
+    if emergency is None:
+        return None
     if emergency.regulator and not caller.regulator:
         return Rule.NOT_A_REGULATOR
     if emergency.professions and caller.profession not in emergency.professions:
         return Rule.REGULATION_ROLE
     if emergency.sectors and not caller.structure.sector.startswith(emergency.sectors):
         return Rule.REGULATION_ROLE
-    return Rule.REASON_MISSING if emergency.reason and not question.context.reason.strip() else None
+    return None
+
+
+def _stated(question: Question) -> str | None:
+    """An emergency is stated in words, and does not outlast its time."""
+    emergency = question.emergency
+    if emergency is not None and emergency.reason and not question.context.reason.strip():
+        return Rule.REASON_MISSING
+    return Rule.EMERGENCY_EXPIRED if _expired(question) else None
+
+
+def _expired(question: Question) -> bool:
+    """Whether the emergency stated with this reason began longer ago than an emergency may last here."""
+    opened = question.context.emergency_opened
+    lasting = timedelta(minutes=question.settings.emergency_minutes)
+    return opened is not None and question.context.now - opened > lasting
 
 
 def _right(question: Question, dossier: Dossier | None) -> str | None:

@@ -80,8 +80,6 @@ class Reader:
             return Rule.BLOCKED_OWN
         if column is Column.AUTHOR:
             return Rule.AUTHOR
-        if column is Column.TREATING:
-            return self._permit
         return self._within_matrix(document, own=own)
 
     def _annex(self, column: Column, made_by: str, masked: bool, secret: bool, own: bool) -> str | None:

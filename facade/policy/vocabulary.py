@@ -118,6 +118,7 @@ class PolicySettings:
     citizens_enabled: bool = False
     on_behalf_required: bool = False
     homologation_warning_days: int = 60
+    emergency_minutes: int = 60
 
 
 class Rule(StrEnum):
@@ -136,6 +137,7 @@ class Rule(StrEnum):
     APPLICATION_NEVER_READS = "application.never-reads"
     PROFESSIONALS_ONLY = "purpose.professionals-only"
     REASON_MISSING = "emergency.reason-missing"
+    EMERGENCY_EXPIRED = "emergency.expired"
     NOT_A_REGULATOR = "emergency.regulation.not-a-regulator"
     REGULATION_ROLE = "emergency.regulation.role"
     EMERGENCY_OBJECTED = "emergency.objected"

@@ -111,6 +111,22 @@ class Traces:
             )
             return [_stored(row) for row in found]
 
+    def emergency_opened(
+        self, person_id: str, patient: INS, purpose: str, reason: str, since: datetime
+    ) -> datetime | None:
+        """When this person was first let into this record with this purpose and reason, no earlier than ``since``."""
+        wanted = and_(
+            _of_patient(patient),
+            table.c.person_id == person_id,
+            table.c.purpose == purpose,
+            table.c.reason == reason,
+            table.c.effect == "permit",
+            table.c.time >= since,
+        )
+        with self._database.reading() as connection:
+            first: datetime | None = connection.execute(select(func.min(table.c.time)).where(wanted)).scalar_one()
+            return first
+
     def export(
         self,
         *,

@@ -7,13 +7,15 @@ if the trace cannot be written the answer is not given (référentiel EXI 18).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import TracebackType
 
 from facade.domain.access import Act, Context, Decision, Effect, Oppositions
 from facade.domain.dmp import DmpSession, DocumentAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
-from facade.domain.errors import FacadeError, NotFound, Refused
+from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
 from facade.domain.ins import INS
 from facade.policy import access
 from facade.policy.vocabulary import Scope
@@ -22,11 +24,26 @@ from facade.transactions.actor import Actor
 from facade.transactions.services import Services
 
 Ask = Callable[[DmpSession], DocumentAnswer]
+# Half of it would let a reason expire and serve again the same evening, a week would refuse a real relapse.
+_SAME_EMERGENCY = timedelta(days=1)
 _NOT_JUDGED = Decision(Effect.DENY, "not-judged", "")
+_REPLAYED = Decision(Effect.PERMIT, "publication.replayed", "EXI 05")
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One judgement, as its trace tells it: on the record, or on one document of it."""
+
+    decision: Decision
+    document: DocumentEntry | None
+    transaction: str
 
 
 class Case:
-    """A context manager around one act. ``transaction`` is the DMP's name of it (``TD3.1``), for the trace."""
+    """A context manager around one act. ``transaction`` is the DMP's name of it (``TD3.1``), for the trace.
+
+    A lot or a patch may hold several acts, on several documents: each of them leaves a trace of its own.
+    """
 
     def __init__(self, services: Services, actor: Actor, act: Act, patient: INS, transaction: str) -> None:
         self.services = services
@@ -36,18 +53,20 @@ class Case:
         self.transaction = transaction
         self.now = services.clock()
         self.caller = actor.caller.toward(patient)
-        self.document: DocumentEntry | None = None
         self.hidden = False
-        self._decisions: dict[Act, Decision] = {}
+        self._judged: dict[tuple[Act, str], _Judged] = {}
         self._context: Context | None = None
+        self._transactions: dict[Act, str] = {}
 
     def __enter__(self) -> Case:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         outcome, code = _outcome(error, hidden=self.hidden)
-        for act, decision in (self._decisions or {self.act: _NOT_JUDGED}).items():
-            self._trace(act, decision, outcome, code)
+        if not self._judged:
+            self._note(self.act, _NOT_JUDGED)
+        for (act, _document), judged in self._judged.items():
+            self._trace(act, judged, outcome, code)
 
     @property
     def session(self) -> DmpSession:
@@ -66,6 +85,7 @@ class Case:
                 secret=self.actor.secret,
                 on_behalf_of_holder=self.actor.on_behalf_of_holder,
                 oppositions=self._oppositions(),
+                emergency_opened=self._emergency_opened(),
             )
         return self._context
 
@@ -74,7 +94,7 @@ class Case:
         services = self.services
         decision = access.precheck(services.access, self.caller, self.act, self.context, self.patient, services.policy)
         if decision is not None:
-            self._decisions[self.act] = decision
+            self._note(self.act, decision)
             raise Refused(decision)
 
     def require(self, dossier: Dossier, document: DocumentEntry | None = None, act: Act | None = None) -> Decision:
@@ -113,8 +133,11 @@ class Case:
         )
         return bool(found)
 
-    def ask(self, question: Ask) -> tuple[Dossier, DocumentAnswer]:
-        """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at."""
+    def ask(self, question: Ask, *, without_documents: bool = False) -> tuple[Dossier, DocumentAnswer]:
+        """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at.
+
+        ``without_documents``: a refusal of the DMP to list documents is an empty answer, not the end of the act.
+        """
         self.precheck()
         pending = self.services.parallel.submit(self.services.gateway.check_access, self.session)
         answer, failure = None, None
@@ -124,30 +147,55 @@ class Case:
             failure = error
         dossier = pending.result()
         self.require(dossier)
+        if answer is None and without_documents and isinstance(failure, DmpRefused):
+            answer = DocumentAnswer((), (failure,))
         if answer is None:
             raise failure or NotFound.of("document.unknown")
         return dossier, answer
 
-    def also(self, act: Act) -> None:
-        """Replace the provisional act by the one the request turned out to be: each of them leaves its own trace."""
-        self._decisions.pop(self.act, None)
-        self.act = act
+    def becomes(self, *acts: tuple[Act, str]) -> None:
+        """Replace the act the Case was opened with by what the request turned out to be: acts and transactions."""
+        self._judged.clear()
+        self.act, self.transaction = acts[0]
+        self._transactions = dict(acts)
+
+    def replayed(self, documents: Iterable[DocumentEntry]) -> None:
+        """Note that the answer is that of an earlier request of this caller, which was judged then."""
+        for document in documents:
+            self._note(self.act, _REPLAYED, document)
 
     def _decide(self, dossier: Dossier, document: DocumentEntry | None, act: Act) -> Decision:
         services = self.services
         decision = access.decide(
             services.access, self.caller, act, dossier, document, self.context, self.patient, services.policy
         )
-        self._decisions[act] = decision
-        if document is not None:
-            self.document = document
+        self._note(act, decision, document)
         return decision
+
+    def _note(self, act: Act, decision: Decision, document: DocumentEntry | None = None) -> None:
+        """Keep a judgement for its trace; one on a document stands for the one on its record before it."""
+        if document is not None:
+            self._judged.pop((act, ""), None)
+        transaction = self._transactions.get(act, self.transaction)
+        logical_id = document.logical_id if document else ""
+        self._judged[act, logical_id] = _Judged(decision, document, transaction)
 
     def _oppositions(self) -> Oppositions:
         return self.services.consents.oppositions(self.patient, self.caller.structure.id, self.caller.id)
 
-    def _trace(self, act: Act, decision: Decision, outcome: str, code: str) -> None:
-        caller, actor, document = self.caller, self.actor, self.document
+    def _emergency_opened(self) -> datetime | None:
+        """When this person first stated this reason for this record; the same words serve again after a day."""
+        actor = self.actor
+        if not actor.purpose.is_emergency:
+            return None
+        since = self.now - _SAME_EMERGENCY
+        return self.services.traces.emergency_opened(
+            self.caller.id, self.patient, actor.purpose.value, actor.reason, since
+        )
+
+    def _trace(self, act: Act, judged: _Judged, outcome: str, code: str) -> None:
+        caller, actor = self.caller, self.actor
+        decision, document = judged.decision, judged.document
         trace = Trace(
             time=self.now,
             kind=caller.kind.value,
@@ -166,7 +214,7 @@ class Case:
             patient=self.patient,
             document=document.logical_id if document else "",
             document_unique_id=document.unique_id if document else "",
-            transaction=self.transaction,
+            transaction=judged.transaction,
             purpose=actor.purpose.value,
             reason=actor.reason,
             correlation_id=actor.correlation_id,

@@ -11,7 +11,7 @@ _HOLDER = "NH"
 
 
 def source_patient(given: SourcePatient | None, patient_cx: str, traits: Traits) -> SourcePatient:
-    """sourcePatientId and sourcePatientInfo: what the request says, else the traits of the record."""
+    """SourcePatientId and sourcePatientInfo: what the request says, else the traits of the record."""
     known = given or SourcePatient()
     born = traits.birth_date.strftime("%Y%m%d") if traits.birth_date else ""
     return replace(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from facade.domain.access import Act
@@ -26,8 +27,9 @@ from facade.transactions.services import Services
 from facade.translation.document_in import DocumentContext
 from facade.translation.people_in import Fill
 from facade.translation.subject_in import Subject, read_subject
-from facade.translation.submission_in import SubmissionParts, read_common_subject
+from facade.translation.submission_in import DocumentPart, SubmissionParts, read_common_subject
 from facade.translation.submission_set_in import SubmissionContext, make_submission_set, read_submission_set
+from facade.translation.times import from_fhir
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,16 @@ def order_of_bundle(
 ) -> Order:
     """The order an ITI-65 Bundle makes. Raises InvalidInput for an identity that cannot be used, or several."""
     subject = read_common_subject(parts, services.subjects)
-    documents = tuple((part.resource, contents.get(part.content_index)) for part in parts.documents)
+    documents = tuple((_of_stated_type(part), contents.get(part.content_index)) for part in parts.documents)
     return Order(subject, documents, parts.index, parts.lot, key, fingerprint)
+
+
+def _of_stated_type(part: DocumentPart) -> dict[str, Any]:
+    """The DocumentReference, with the media type of its Binary where its attachment does not say it."""
+    attachment = part.resource["content"][0]["attachment"]
+    if part.media_type:
+        attachment.setdefault("contentType", part.media_type)
+    return part.resource
 
 
 def publish(services: Services, actor: Actor, order: Order) -> Published:
@@ -83,7 +93,7 @@ def publish(services: Services, actor: Actor, order: Order) -> Published:
 
 def _publish(case: Case, subject: Subject, order: Order) -> Published:
     services = case.services
-    contexts = [_document_context(case) for _ in order.documents]
+    contexts = [_document_context(case, _latest_creation(case, order)) for _ in order.documents]
     drafts = [
         prepare(services, subject, context, resource, text, order.index)
         for context, (resource, text) in zip(contexts, order.documents, strict=True)
@@ -107,12 +117,24 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     return Published(subject.ins, entries, resources, lot_id, filled, relations)
 
 
-def _document_context(case: Case) -> DocumentContext:
+def _latest_creation(case: Case, order: Order) -> datetime:
+    """When a document that does not say it was made: now, or when its lot says it was submitted, if that is earlier.
+
+    The DMP refuses a creationTime after the submissionTime, and a client's clock may be behind.
+    """
+    try:
+        submitted = from_fhir((order.lot or {})["date"]).start
+    except (KeyError, ValueError):
+        return case.now
+    return min(submitted, case.now)
+
+
+def _document_context(case: Case, now: datetime) -> DocumentContext:
     services = case.services
     return DocumentContext(
         caller=case.caller,
         tables=services.codes,
-        now=case.now,
+        now=now,
         entry_uuid=services.new_uuid(),
         unique_id=_new_oid(services),
         secret=case.actor.secret,
@@ -185,6 +207,7 @@ def _replay(case: Case, reservation: Reservation, drafts: Sequence[Prepared]) ->
         replace(draft.entry, unique_id=unique_id, logical_id=logical_id, entry_uuid=logical_id)
         for draft, (unique_id, logical_id) in zip(drafts, logical_ids.items(), strict=True)
     )
+    case.replayed(entries)
     resources = render.documents(services, case.patient, entries)
     lot_id = services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
     return Published(case.patient, entries, resources, lot_id, (), (), replayed=True)

@@ -30,11 +30,23 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A document's bytes in one of its forms, and the forms that exist."""
+    """A document's bytes in one of its forms."""
 
     media_type: str
     data: bytes | memoryview
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """A document as registered (a CDA) and, where that is a level 1, the file in it.
+
+    ``natural`` is the one whose media type, size and hash its DocumentReference gives.
+    """
+
+    registered: Content
+    inner: Content | None
+    natural: Content
 
 
 def open_id(services: Services, sealed: str) -> tuple[INS, str]:
@@ -53,7 +65,7 @@ def read_document(services: Services, actor: Actor, sealed: str) -> Read:
         return Read(render.document(services, patient, entry), entry.version)
 
 
-def retrieve_document(services: Services, actor: Actor, sealed: str) -> tuple[Content, Content | None]:
+def retrieve_document(services: Services, actor: Actor, sealed: str) -> Forms:
     """One document's bytes: as registered (CDA), and unwrapped where a CDA level 1 holds another file.
 
     Raises NotFound, Refused, DmpRefused, DmpUnavailable.
@@ -64,7 +76,12 @@ def retrieve_document(services: Services, actor: Actor, sealed: str) -> tuple[Co
         retrieved = services.gateway.retrieve(case.session, [entry])[0]
         registered = Content(retrieved.mime_type, retrieved.content, entry.version)
         inner = cda_read.unwrap(retrieved.content)
-        return registered, Content(inner[0], inner[1], entry.version) if inner else None
+        if inner is None:
+            return Forms(registered, None, registered)
+        unwrapped = Content(inner[0], inner[1], entry.version)
+        published = services.publications.natural_forms([entry.unique_id]).get(entry.unique_id)
+        was_wrapped = published is not None and published.media_type == unwrapped.media_type
+        return Forms(registered, unwrapped, unwrapped if was_wrapped else registered)
 
 
 def find_current(case: Case, logical_id: str) -> tuple[Dossier, DocumentEntry]:

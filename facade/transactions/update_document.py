@@ -44,6 +44,10 @@ _STATUS = {
 _TRANSACTIONS = {
     Act.MASK: "TD3.3a",
     Act.UNMASK: "TD3.3a",
+    Act.HIDE_FROM_PATIENT: "TD3.3b",
+    Act.SHOW_TO_PATIENT: "TD3.3b",
+    Act.HIDE_FROM_REPRESENTATIVES: "TD3.3b",
+    Act.SHOW_TO_REPRESENTATIVES: "TD3.3b",
     Act.ARCHIVE: "TD3.3d",
     Act.UNARCHIVE: "TD3.3d",
     Act.WITHDRAW: "TD3.3c",
@@ -73,40 +77,34 @@ def update_by_identifier(
 ) -> Updated:
     """Apply a patch to the document of a uniqueId (conditional PATCH).
 
-    Where the request names no patient the facade knows it for the documents it published itself; every refusal is
-    then a 404, since a plain one would tell that the document exists.
+    Where the request names no patient the facade knows it for the documents it published itself; until the caller is
+    found to see the document every refusal is then a 404, since a plain one would tell that the document exists.
     """
-    if patient is not None:
-        return _by_unique_id(services, actor, patient, unique_id, patch, expected_version)
-    known = services.publications.patient_of(unique_id)
+    known = patient or services.publications.patient_of(unique_id)
     if known is None:
         raise NotFound.of("document.unknown-identifier", "identifier")
-    try:
-        return _by_unique_id(services, actor, known, unique_id, patch, expected_version)
-    except (Refused, NotFound) as error:
-        if isinstance(error, Refused) and _may_know(error):
-            raise
-        raise NotFound.of("document.unknown-identifier", "identifier") from error
+    with Case(services, actor, Act.READ, known, "TD3.1") as case:
+        try:
+            dossier, current = _find_by_unique_id(case, unique_id)
+        except (Refused, NotFound) as error:
+            if patient is not None:
+                raise
+            case.hidden = True
+            raise NotFound.of("document.unknown-identifier", "identifier") from error
+        return _apply(case, dossier, current, patch, expected_version)
 
 
-def _may_know(error: Refused) -> bool:
-    """Whether the refusal is about a right on a document the caller was already found to see."""
-    return error.decision.rule.startswith(("rights.", "masking."))
-
-
-def _by_unique_id(
-    services: Services, actor: Actor, patient: INS, unique_id: str, patch: Any, expected_version: int | None
-) -> Updated:
-    with Case(services, actor, Act.READ, patient, "TD3.1") as case:
-        gateway = services.gateway
-        dossier, answer = case.ask(lambda session: gateway.get_documents(session, unique_ids=[unique_id]))
-        seen = case.visible(dossier, [entry for entry in answer.entries if entry.unique_id == unique_id])
-        found = {entry.logical_id: entry for entry in sorted(seen, key=lambda entry: entry.version)}
-        if not found:
-            raise NotFound.of("document.unknown")
-        if len(found) > 1:
-            raise InvalidInput.of("search.several-documents", "identifier")
-        return _apply(case, dossier, next(iter(found.values())), patch, expected_version)
+def _find_by_unique_id(case: Case, unique_id: str) -> tuple[Dossier, DocumentEntry]:
+    """The one document of this uniqueId that the caller sees. Raises NotFound, Refused, InvalidInput."""
+    gateway = case.services.gateway
+    dossier, answer = case.ask(lambda session: gateway.get_documents(session, unique_ids=[unique_id]))
+    seen = case.visible(dossier, [entry for entry in answer.entries if entry.unique_id == unique_id])
+    found = {entry.logical_id: entry for entry in sorted(seen, key=lambda entry: entry.version)}
+    if not found:
+        raise NotFound.of("document.unknown")
+    if len(found) > 1:
+        raise InvalidInput.of("search.several-documents", "identifier")
+    return dossier, next(iter(found.values()))
 
 
 def _update(
@@ -125,9 +123,8 @@ def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, exp
     acts = _acts(current, target)
     if not acts:
         return Updated(render.document(services, case.patient, current), current.version)
-    case.transaction = _TRANSACTIONS.get(acts[0], "TD3.3b")
+    case.becomes(*((act, _TRANSACTIONS[act]) for act in acts))
     for act in acts:
-        case.also(act)
         case.require(dossier, current, act)
     if target.masking != current.masking and target.availability != current.availability:
         raise InvalidInput.of("update.nothing-possible", "DocumentReference")
@@ -187,7 +184,6 @@ def _after(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetS
         return Updated(None, current.version)
     expected = replace(current, masking=target.masking, availability=target.availability)
     latest = _latest(case, current.logical_id) or expected
-    case.document = latest
     if not case.sees(dossier, latest):
         return Updated(None, latest.version)
     return Updated(render.document(case.services, case.patient, latest), latest.version)

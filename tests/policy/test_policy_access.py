@@ -16,6 +16,8 @@ from facade.knowledge import rows
 from facade.policy.access import AccessTables, decide, homologation_warning, precheck, trace_visible, visible
 from facade.policy.days import legal_day
 from facade.policy.origin import origin
+from facade.policy.question import Question
+from facade.policy.reading import Reader
 from facade.policy.rows import Row
 from tests.support.policy import (
     CALLERS,
@@ -192,6 +194,28 @@ def test_who_reads_which_trace() -> None:
     assert trace("doctor", dossier(treating=True))
     assert not trace("structure", minor)
     assert not trace("representative", dossier())
+
+
+def test_a_trace_of_a_document_its_reader_sees_is_shown() -> None:
+    seen = trace_visible(
+        tables(),
+        CALLERS["patient"],
+        dossier(),
+        context(),
+        PATIENT,
+        settings(),
+        person_id=OTHER,
+        secret=False,
+        about_document=True,
+        document_visible=True,
+    )
+    assert seen
+
+
+def test_a_reader_without_a_column_sees_nothing() -> None:
+    for name in ("structure", "application"):
+        question = Question.of(tables(), CALLERS[name], Act.READ, context(), PATIENT, settings())
+        assert Reader(question, dossier()).rule(document("me")) == "default.nothing-matches"
 
 
 def test_a_trace_never_tells_of_a_document_its_reader_may_not_see() -> None:

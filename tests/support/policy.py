@@ -163,13 +163,15 @@ def context(
     secret: bool = False,
     on_behalf: bool = False,
     now: str | datetime = NOW,
+    opened: str | None = None,
 ) -> Context:
     """The circumstances; an emergency has a reason unless another is given."""
     wanted = Purpose(purpose)
     said = reason if reason is not None else ("détresse vitale" if wanted.is_emergency else "")
     moment = datetime.fromisoformat(now) if isinstance(now, str) else now
     oppositions = Oppositions(feeding="feeding" in opposes, consultation="consultation" in opposes)
-    return Context(wanted, moment, said, secret, on_behalf, oppositions)
+    first = datetime.fromisoformat(opened) if opened else None
+    return Context(wanted, moment, said, secret, on_behalf, oppositions, first)
 
 
 def settings(

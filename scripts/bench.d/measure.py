@@ -1,0 +1,137 @@
+"""Rounds: in each, every scenario and everything it is compared with is run in turn, so that all see the same noise.
+
+Of each the median over the rounds is kept. A ratio is that of two medians; its spread is that of the rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import processes
+from processes import Child
+from scenarios import Against, Scenario
+from stand import Stand
+
+_FLOOR_SECONDS = 60.0
+_FEWEST_ROUNDS = 3
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Samples:
+    """What the repetitions of one thing cost: milliseconds per request, MB at most."""
+
+    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    peak: float = 0.0
+
+    def add(self, count: int, cpu: float, wall: float, peak: float) -> None:
+        """One batch, in seconds."""
+        self.cpu.append(1000 * cpu / count)
+        self.wall.append(1000 * wall / count)
+        self.peak = max(self.peak, peak)
+
+
+class Bench:
+    """All scenarios of a stand, measured in rounds."""
+
+    def __init__(self, stand: Stand, scenarios: tuple[Scenario, ...], *, smallest: bool) -> None:
+        self._stand = stand
+        self._scenarios = scenarios
+        self._smallest = smallest
+        self._facade = {scenario.name: Samples() for scenario in scenarios}
+        self._compared: dict[str, Samples] = {}
+        self._floors: dict[str, Child] = {}
+        self._at_rest = sum(each["rss_mb"] for each in stand.idle)
+        self.same_answer = True
+        self.peak_is_per_scenario = True
+
+    def warm_up(self) -> None:
+        """Start the floors; let the facade fill its caches."""
+        for against in (each for scenario in self._scenarios for each in scenario.against):
+            self._floors[against.operation] = self._stand.floor(against.operation)
+            self._compared[against.operation] = Samples()
+        for floor in self._floors.values():
+            self.same_answer &= bool(json.loads(floor.hear(_FLOOR_SECONDS))["same_answer"])
+        for scenario in self._scenarios:
+            for request in scenario.prepare(1 if self._smallest else 3):
+                request()
+
+    def run(self, rounds: int, seconds: float, progress: Callable[[str], None]) -> int:
+        """Measure for so many rounds, or until the time is over; return how many there were."""
+        end = time.monotonic() + seconds
+        for number in range(1, rounds + 1):
+            if number > _FEWEST_ROUNDS and time.monotonic() > end:
+                return number - 1
+            progress(f"round {number} of {rounds}")
+            for scenario in self._scenarios:
+                self._measure_facade(scenario)
+                for against in scenario.against:
+                    self._measure_floor(against)
+        return rounds
+
+    def rows(self) -> list[Row]:
+        """One row for each comparison, and one for the facade at rest."""
+        compared = [self._row(scenario, against) for scenario in self._scenarios for against in scenario.against]
+        return [*compared, self._idle()]
+
+    def _measure_facade(self, scenario: Scenario) -> None:
+        count = 1 if self._smallest else scenario.batch
+        requests = list(scenario.prepare(count))
+        pids = self._stand.tree
+        for pid in pids:
+            self.peak_is_per_scenario &= processes.forget_peak(pid)
+        cpu, began = processes.settle(pids), time.perf_counter()
+        for request in requests:
+            request()
+        wall = time.perf_counter() - began
+        spent = processes.settle(pids) - cpu
+        self._facade[scenario.name].add(count, spent, wall, sum(map(processes.peak_mb, pids)))
+
+    def _measure_floor(self, against: Against) -> None:
+        floor, count = self._floors[against.operation], 1 if self._smallest else against.batch
+        floor.say(str(count))
+        cost = json.loads(floor.hear(_FLOOR_SECONDS))
+        self._compared[against.operation].add(count, cost["cpu_s"], cost["wall_s"], cost["peak_mb"])
+
+    def _row(self, scenario: Scenario, against: Against) -> Row:
+        ours, theirs = self._facade[scenario.name], self._compared[against.operation]
+        by_round = sorted(mine / other for mine, other in zip(ours.cpu, theirs.cpu, strict=True))
+        return {
+            "name": scenario.name,
+            "against": against.kind,
+            "facade_ms": round(median(ours.cpu), 2),
+            "floor_ms": round(median(theirs.cpu), 2),
+            "ratio": round(median(ours.cpu) / median(theirs.cpu), 3),
+            "ratio_low": round(by_round[len(by_round) // 4], 3),
+            "ratio_high": round(by_round[-1 - len(by_round) // 4], 3),
+            "wall_ms": round(median(ours.wall), 2),
+            "floor_wall_ms": round(median(theirs.wall), 2),
+            "peak_mb": round(ours.peak, 1),
+            "over_rest_mb": round(ours.peak - self._at_rest, 1),
+            "floor_peak_mb": theirs.peak,
+            "floor": against.text,
+        }
+
+    def _idle(self) -> Row:
+        idle = self._stand.idle
+        shared = sum(each["pss_mb"] for each in idle)
+        return {
+            "name": "at rest",
+            "against": "",
+            "facade_ms": None,
+            "floor_ms": None,
+            "ratio": None,
+            "wall_ms": None,
+            "peak_mb": round(self._at_rest, 1),
+            "over_rest_mb": 0.0,
+            "pss_mb": round(shared, 1),
+            "ready_s": round(self._stand.ready_seconds, 2),
+            "processes": idle,
+            "floor": f"the server and {len(idle) - 1} workers, {shared:.0f} MB where shared pages are counted once",
+        }

@@ -1,0 +1,90 @@
+"""``scripts/bench``: what a request costs the facade, as a multiple of what it must cost at least, measured in one run.
+
+Milliseconds are processor time (user and system) of all processes of the facade, per request; the embedded DMP, the
+token issuer and the client are other processes and not counted. They do share the machine: ``wall`` includes them.
+Nothing is judged here: times are never a test. ``docs/performance.md`` explains the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from measure import Bench
+from processes import BenchFailed
+from scenarios import scenarios
+from stand import Sizes, Stand
+from table import machine, render
+
+_MEGABYTE = 1024 * 1024
+_FULL = Sizes(results=100, published=_MEGABYTE, retrieved=5 * _MEGABYTE)
+_QUICK = Sizes(results=5, published=50 * 1024, retrieved=100 * 1024)
+_SECONDS = 90.0
+_NOTES = """
+facade, other: processor time (user + system) per request, median of {rounds} interleaved rounds. wall: until the answer
+is there, the embedded DMP's own work included. peak: resident memory of all processes of the facade, pages they share
+counted once for each (+ over what they hold at rest). The facade serves HTTP, speaks to the DMP over mutual TLS, judges
+and traces; it signs a reader's VIHF once and reuses it for two minutes. A floor runs in memory, or where bytes are
+moved, against a sink over mutual TLS."""
+
+
+def main() -> int:
+    options = _options()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        result = _measure(options)
+    except BenchFailed as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
+    print(render(result["rows"]))
+    print(_NOTES.format(rounds=result["rounds"]))
+    if not result["same_answer"]:
+        print("Beware: the floor of the search does not give the facade's answer; its ratio means little.")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the facade against its floor.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE as JSON")
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved repetitions (default 9)")
+    parser.add_argument("--quick", action="store_true", help="one round with tiny sizes: shows that it runs, no more")
+    return parser.parse_args()
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    about = machine()
+    _progress("starting the facade and an embedded DMP, publishing documents")
+    with Stand(_QUICK if options.quick else _FULL) as stand:
+        bench = Bench(stand, scenarios(stand), smallest=options.quick)
+        bench.warm_up()
+        rounds = bench.run(1 if options.quick else max(1, options.rounds), _SECONDS, _progress)
+        _progress("")
+        return {
+            "machine": about,
+            "rounds": rounds,
+            "same_answer": bench.same_answer,
+            "peak_is_per_scenario": bench.peak_is_per_scenario,
+            "rows": bench.rows(),
+        }
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+    elif text:
+        sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
