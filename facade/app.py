@@ -17,6 +17,7 @@ from facade import __version__, knowledge
 from facade.api import (
     audit_event,
     binary,
+    conformance,
     consent,
     docs,
     document_reference,
@@ -24,6 +25,7 @@ from facade.api import (
     metadata,
     patient,
     system,
+    worklist,
 )
 from facade.api.errors import answer_error, answer_http, answer_unexpected
 from facade.api.outcomes import ErrorTable
@@ -40,6 +42,7 @@ from facade.policy.access import Habilitation, PolicySettings
 from facade.policy.tables import AccessTables
 from facade.records.consents import Consents
 from facade.records.engine import open_database
+from facade.records.hidden import HiddenDocuments
 from facade.records.pairings import Pairings
 from facade.records.publications import Publications
 from facade.records.traces import Traces
@@ -50,7 +53,7 @@ from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
 
 _DISCOVERY = "/.well-known/openid-configuration"
-_FHIR = (system, document_reference, binary, patient, consent, audit_event, metadata)
+_FHIR = (system, worklist, document_reference, binary, patient, consent, audit_event, conformance, metadata)
 
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:
@@ -99,6 +102,7 @@ def wire(settings: Settings) -> Services:
         traces=Traces(database),
         consents=Consents(database),
         publications=Publications(database),
+        hidden=HiddenDocuments(database),
         verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
         ids=ids,
         subjects=SubjectRules(

@@ -7,11 +7,14 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from facade import __version__
-from facade.records.traces import Traces
+
+if TYPE_CHECKING:
+    from facade.records.traces import Traces
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _CONFIG = click.option(
@@ -61,13 +64,16 @@ def check(config: Path | None) -> None:
     from facade.app import wire  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
-    from facade.transactions.readiness import readiness  # noqa: PLC0415
+    from facade.transactions.readiness import readiness, warnings  # noqa: PLC0415
 
     _use(config)
     try:
         settings = Settings()
         migrate(settings.database_url)
-        problems = readiness(wire(settings))
+        services = wire(settings)
+        problems = readiness(services)
+        for warning in warnings(services):
+            click.echo(f"soon: {warning}")
     except ValueError as error:
         problems = [str(error)]
     for problem in problems:
@@ -113,16 +119,27 @@ def verify(config: Path | None) -> None:
 
 @traces.command()
 @_CONFIG
-@click.option("--person", default="", help="IdNat_PS or other id of the person.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), default=None)
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), default=None)
-def export(config: Path | None, person: str, since: datetime | None, until: datetime | None) -> None:
-    """Write traces to standard output, one JSON object a line, oldest first."""
-    import orjson  # noqa: PLC0415
+@click.option("--patient", default="", help="Of one record: urn:oid:...|INS.")
+@click.option("--person", default="", help="Of one person: IdNat_PS or other id.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), default=None, help="From this day on.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Before this day.")
+@click.option("--format", "form", type=click.Choice(["ndjson", "csv"]), default="ndjson", show_default=True)
+def export(
+    config: Path | None, patient: str, person: str, since: datetime | None, until: datetime | None, form: str
+) -> None:
+    """Write traces to standard output, oldest first: for a control or an inquiry (référentiel 5.5, EXI 18)."""
+    from facade.domain.ins import INS  # noqa: PLC0415
+    from facade.records.export import as_csv, as_ndjson  # noqa: PLC0415
 
     start, end = (moment.replace(tzinfo=UTC) if moment else None for moment in (since, until))
-    for trace in _traces(config).export(person_id=person, since=start, until=end):
-        click.echo(orjson.dumps(trace.as_dict()).decode())
+    system, _, value = patient.partition("|")
+    try:
+        ins = INS.of(system, value) if patient else None
+    except ValueError as error:
+        raise click.ClickException("--patient is urn:oid:<OID of an INS>|<15 characters>") from error
+    found = _traces(config).export(patient=ins, person_id=person, since=start, until=end)
+    for line in as_csv(found) if form == "csv" else as_ndjson(found):
+        click.echo(line)
 
 
 @traces.command()
@@ -154,6 +171,7 @@ def _use(config: Path | None) -> None:
 
 def _traces(config: Path | None) -> Traces:
     from facade.records.engine import open_database  # noqa: PLC0415
+    from facade.records.traces import Traces  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
 
     _use(config)

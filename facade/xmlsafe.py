@@ -6,9 +6,11 @@ Whatever arrives as XML (FHIR XML, CDA, an answer of the DMP) is parsed here and
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from lxml import etree
 
+Buffer = bytes | bytearray | memoryview
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 _MISC = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _ENCODING = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
@@ -24,21 +26,34 @@ class UnsafeXml(ValueError):
     """The bytes hold a DOCTYPE, an unusual encoding, or are larger than allowed."""
 
 
-def parse(data: bytes | memoryview, *, max_bytes: int = DEFAULT_MAX_BYTES, huge_text: bool = False) -> etree._Element:
-    """Parse ``data`` and return its root element.
+def parse(
+    data: Buffer,
+    *,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    huge_text: bool = False,
+    keep_instructions: bool = False,
+    keep_comments: bool = True,
+) -> etree._Element:
+    """Parse ``data``, without copying it, and return its root element.
 
-    ``huge_text`` lifts libxml2's limit of 10 MB for one text node: a CDA holds its PDF in one.
+    ``huge_text`` lifts libxml2's limit of 10 MB for one text node: a CDA holds its PDF in one. Processing instructions
+    are dropped unless ``keep_instructions`` (they count in a canonical form); they are never obeyed. Without
+    ``keep_comments`` a text that a comment interrupts is one text.
     Raises UnsafeXml or MalformedXml; neither carries anything of the content.
     """
     if len(data) > max_bytes:
         raise UnsafeXml("larger than the limit")
-    raw = bytes(data)
-    _refuse_prolog(raw)
+    _refuse_prolog(data)
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=huge_text, remove_pis=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=huge_text,
+        remove_pis=not keep_instructions,
+        remove_comments=not keep_comments,
     )
     try:
-        root = etree.fromstring(raw, parser)
+        root = etree.fromstring(cast("bytes", data), parser)  # the stubs do not know that lxml 6 reads any buffer
     except (etree.XMLSyntaxError, ValueError) as error:
         raise MalformedXml("not well-formed XML") from error
     if root.getroottree().docinfo.internalDTD is not None:
@@ -46,14 +61,14 @@ def parse(data: bytes | memoryview, *, max_bytes: int = DEFAULT_MAX_BYTES, huge_
     return root
 
 
-def _refuse_prolog(raw: bytes) -> None:
+def _refuse_prolog(raw: Buffer) -> None:
     """Refuse before libxml2 sees it: with ``huge_text`` an entity in an attribute would be expanded without bound."""
     encoding = _ENCODING.match(raw)
     if encoding and encoding.group(1).lower() not in _ENCODINGS:
         raise UnsafeXml("the encoding is not one of UTF-8, ASCII, ISO-8859-1, ISO-8859-15, windows-1252")
     prolog = _MISC.match(raw)
     start = prolog.end() if prolog else 0
-    if raw[start : start + 2].upper() == b"<!":
+    if bytes(raw[start : start + 2]) == b"<!":
         raise UnsafeXml("a DOCTYPE is not allowed")
-    if raw[start : start + 1] != b"<":
+    if bytes(raw[start : start + 1]) != b"<":
         raise MalformedXml("not well-formed XML")

@@ -15,7 +15,7 @@ from flask_smorest import Blueprint
 from werkzeug.datastructures import MIMEAccept
 
 from facade.api.declared import Declaration
-from facade.api.exchange import JSON, XML, actor, fhir, services
+from facade.api.exchange import JSON, XML, accepted, actor, fhir, services
 from facade.api.interactions import interaction
 from facade.domain.errors import InvalidInput
 from facade.transactions.read_document import Content, Forms, retrieve_document
@@ -38,7 +38,7 @@ def retrieve(id: str) -> Response:  # noqa: A002 - FHIR's own name
 
 def _accepted() -> MIMEAccept:
     asked = request.args.get("_format", "").replace(" ", "+")
-    return MIMEAccept([(_SHORT.get(asked, asked), 1)]) if asked else request.accept_mimetypes
+    return MIMEAccept([(_SHORT.get(asked, asked), 1)]) if asked else accepted()
 
 
 def _choose(forms: Forms, accept: MIMEAccept) -> Content | None:

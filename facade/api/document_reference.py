@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from flask import Response, request
 from flask_smorest import Blueprint
 
@@ -29,6 +27,7 @@ from facade.api.exchange import (
     services,
     strict,
 )
+from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
 from facade.domain.errors import InvalidInput, Problem
@@ -79,10 +78,9 @@ _DEFAULT_COUNT = 50
 def create() -> Response:
     """Publish one document (ITI-105): TD2.1."""
     resource = body_resource("DocumentReference")
-    fingerprint = fingerprint_of(resource)
+    key, fingerprint = idempotency(resource)
     texts = attachment.take_out(resource)
     validation.validate_resource(resource, "DocumentReference")
-    key = request.headers.get("Idempotency-Key", "")[:200]
     order = publishing.order_of_resource(services(), resource, texts.get(0), key=key, fingerprint=fingerprint)
     published = publishing.publish(services(), actor(), order)
     stored = published.resources[0]
@@ -128,7 +126,7 @@ def patch_by_identifier() -> Response:
     target = read_document_identifier(system, value, "identifier")
     patient = None
     if given := request.args.get("patient.identifier", ""):
-        patient_system, _, patient_value = given.partition("|")
+        patient_system, _, patient_value = given.rpartition("|")
         patient = read_patient_token(patient_system, patient_value, services().subjects, "patient.identifier")
     if not target.unique_id:
         raise InvalidInput.of("patch.condition-missing", "identifier")
@@ -263,8 +261,3 @@ def publication_issues(published: publishing.Published) -> list[dict[str, Any]]:
     if not problems:
         problems.append(Problem("publication.complete", severity="information"))
     return [table.issue(problem, language()) for problem in problems]
-
-
-def fingerprint_of(resource: dict[str, Any]) -> str:
-    """What an Idempotency-Key is bound to: the request as sent, whatever the order of its members."""
-    return hashlib.sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)).hexdigest()

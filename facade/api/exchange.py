@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import orjson
 from flask import Response, current_app, g, request
+from werkzeug.datastructures import MIMEAccept
 
 from facade.api.outcomes import ErrorTable
 from facade.domain.access import Purpose
@@ -43,8 +44,9 @@ def error_table() -> ErrorTable:
 
 
 def language() -> str:
-    """``fr`` or ``en``, from Accept-Language; French by default."""
-    return request.accept_languages.best_match(["fr", "en"], "fr") or "fr"
+    """``fr`` or ``en``, from Accept-Language (any region of it); French by default."""
+    wanted = (name.partition("-")[0].lower() for name, quality in request.accept_languages if quality > 0)
+    return next((name for name in wanted if name in ("fr", "en")), "fr")
 
 
 def actor() -> Actor:
@@ -138,10 +140,15 @@ def wants_xml() -> bool:
     asked = request.args.get("_format", "").replace(" ", "+")
     if asked:
         return _kind_of(asked.split(";")[0], "_format")
-    best = request.accept_mimetypes.best_match([JSON, XML, *sorted((_JSON_TYPES | _XML_TYPES) - {"json", "xml"})])
-    if best is None and request.accept_mimetypes:
+    best = accepted().best_match([JSON, XML, *sorted((_JSON_TYPES | _XML_TYPES) - {"json", "xml"})])
+    if best is None and accepted():
         raise InvalidInput.of("accept.not-served", "Accept", value=request.headers.get("Accept", "")[:80])
     return best in _XML_TYPES if best else False
+
+
+def accepted() -> MIMEAccept:
+    """The media types of Accept, without their parameters (``fhirVersion``, ``charset``)."""
+    return MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in request.accept_mimetypes])
 
 
 def fhir(resource: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from facade.api.exchange import services
-from facade.transactions.readiness import readiness
+from facade.transactions.readiness import readiness, warnings
 
 blueprint = Blueprint("health", __name__, description="Liveness, readiness, metrics")
 
@@ -28,7 +28,8 @@ def alive() -> Response:
 def ready() -> Response:
     """Database, DMP and certificates."""
     problems = readiness(services())
-    response = jsonify(status="not ready" if problems else "ready", problems=problems)
+    status = "not ready" if problems else "ready"
+    response = jsonify(status=status, problems=problems, warnings=warnings(services()))
     response.status_code = 503 if problems else 200
     return response
 

@@ -32,13 +32,13 @@ _BODY_REFUSALS = {
     "415": "The media type of the body is not accepted",
     "422": "The request is understood and breaks a rule; the OperationOutcome names element, value and rule",
 }
-_STATE_REFUSALS = {
+_CREATE_REFUSALS = {"409": "It was published before, or is being published"}
+_UPDATE_REFUSALS = {
     "405": "The patch touches an element that may not change",
-    "409": "It was published before, or changed meanwhile",
+    "409": "The document changed during the update",
     "412": "If-Match is not the current version, or several documents match",
     "422": _BODY_REFUSALS["422"],
 }
-_WRITES = ("create", "transaction", "patch", "delete")
 _HEADERS = (
     ("Purpose-Of-Use", "normal, bris_de_glace or centre_15 (JDV_J38)", ["normal", "bris_de_glace", "centre_15"]),
     ("Purpose-Of-Use-Reason", "Why, in words; required with bris_de_glace and centre_15", None),
@@ -114,10 +114,10 @@ def _query(parameter: Parameter) -> dict[str, Any]:
 
 
 def _refusals(declaration: Declaration) -> dict[str, str]:
-    found = dict(_REFUSALS)
-    if declaration.body:
-        found |= _BODY_REFUSALS
-    return found | _STATE_REFUSALS if declaration.interaction in _WRITES else found
+    found = _REFUSALS | (_BODY_REFUSALS if declaration.body else {})
+    if declaration.interaction in ("create", "transaction"):
+        return found | _CREATE_REFUSALS
+    return found | _UPDATE_REFUSALS if declaration.interaction in ("patch", "delete") else found
 
 
 def _headers(declaration: Declaration) -> list[dict[str, Any]]:

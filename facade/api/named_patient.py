@@ -16,7 +16,8 @@ def named_patient(params: Sequence[tuple[str, str]], rules: SubjectRules, *token
     """
     for name, value in params:
         if name in tokens:
-            system, _, matricule = value.partition("|")
+            # Without a system the whole value is the matricule, which no error may repeat.
+            system, _, matricule = value.rpartition("|")
             return read_patient_token(system, matricule, rules, name)
         if name == "patient" and "patient.identifier" in tokens:
             found = rules.open_patient_id(value.removeprefix("Patient/"))

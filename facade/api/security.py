@@ -16,6 +16,13 @@ from flask import Response, g, request
 from facade.api.exchange import services, traceparent
 
 PUBLIC = {
+    "conformance.code_system",
+    "conformance.code_systems",
+    "conformance.information_notice",
+    "conformance.structure_definition",
+    "conformance.structure_definitions",
+    "conformance.value_set",
+    "conformance.value_sets",
     "metadata.metadata",
     "metadata.smart_configuration",
     "health.alive",

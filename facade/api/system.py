@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import Blueprint
 
 from facade.api.declared import Declaration
-from facade.api.document_reference import fingerprint_of, publication_issues
+from facade.api.document_reference import publication_issues
 from facade.api.exchange import JSON, XML, actor, body_resource, fhir, preference, services
+from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
 from facade.transactions import publish as publishing
@@ -24,11 +25,10 @@ _RESPONSE_PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MH
 def transaction() -> Response:
     """Provide Document Bundle (ITI-65): all or nothing."""
     bundle = body_resource("Bundle")
-    fingerprint = fingerprint_of(bundle)
+    key, fingerprint = idempotency(bundle)
     contents = attachment.take_out(bundle)
     validation.validate_resource(bundle, "Bundle")
     parts = read_submission_bundle(bundle, contents)
-    key = request.headers.get("Idempotency-Key", "")[:200]
     order = publishing.order_of_bundle(services(), parts, contents, key=key, fingerprint=fingerprint)
     published = publishing.publish(services(), actor(), order)
     return fhir(_response(parts, published))

@@ -138,26 +138,34 @@ class Channel:
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part]
     ) -> SoapAnswer:
         message_id = f"urn:uuid:{uuid.uuid4()}"
-        url = self._config.url(transaction.service)
-        message = soap.envelope(
-            action=transaction.action,
-            to=url,
-            message_id=message_id,
-            assertion=self._assertions.assertion(session, mode, fresh=transaction.changes),
-            body=body,
-        )
-        sent: MultipartBody | PlainBody
-        if transaction.mtom:
-            sent = MultipartBody(message, parts, action=transaction.action)
-        else:
-            sent = PlainBody(message, action=transaction.action)
-        headers = {"traceparent": session.traceparent} if _TRACEPARENT.fullmatch(session.traceparent) else {}
-        with self._circuits[transaction.service].guard():
+        with self._http.place(), self._circuits[transaction.service].guard():
+            sent = self._message(transaction, mode, session, body, parts, message_id)
+            headers = {"traceparent": session.traceparent} if _TRACEPARENT.fullmatch(session.traceparent) else {}
+            url = self._config.url(transaction.service)
             answer = self._http.post(
                 url, sent, transaction=transaction.name, changes=transaction.changes, headers=headers
             )
             limits = (self._config.max_answer_bytes, self._config.max_parts)
             return soap.read(answer, message_id, changes=transaction.changes, limits=limits)
+
+    def _message(
+        self,
+        transaction: Transaction,
+        mode: Mode,
+        session: DmpSession,
+        body: str,
+        parts: Sequence[Part],
+        message_id: str,
+    ) -> MultipartBody | PlainBody:
+        action = self._config.actions.get(transaction.name, transaction.action)
+        message = soap.envelope(
+            action=action,
+            to=self._config.url(transaction.service),
+            message_id=message_id,
+            assertion=self._assertions.assertion(session, mode, fresh=transaction.changes),
+            body=body,
+        )
+        return MultipartBody(message, parts, action=action) if transaction.mtom else PlainBody(message, action=action)
 
 
 def _is_retried(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from facade.domain.caller import Structure
 
+SERVICES = ("patients", "patientsSpecific", "habilitations", "registry", "repository")
 UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
 SMARTCARD = "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI"
 # PDT-INF-579: the suites a care software offers in TLS 1.2 (TLS 1.3 has its own, all acceptable).
@@ -74,8 +75,12 @@ class DmpConfig:
 
     ``base_url`` ends where the service names begin (``…/si-dmp-server/v2/services``). ``auth`` is the ORG AUTH_CLI key
     (TLS), ``sign`` the ORG SIGN key (VIHF and lots), ``ca`` the only authorities trusted. ``structure`` is the facade's
-    own, ``oid_root`` the OID of this software as an HL7 device. ``read_timeouts`` (seconds, by transaction) override
-    ``read_timeout``; ``answer_seconds`` bounds the reading of one whole answer. ``read_attempts`` concerns reads only.
+    own, ``oid_root`` the OID of this software as an HL7 device. ``services`` are paths below ``base_url``. ``actions``
+    (by transaction, e.g. ``TD0.3``) replace a SOAP action: the official samples and the WSDL differ on those of TD0.3
+    and TD1.6, and the samples' are sent unless it is said otherwise. ``connect_timeouts`` and ``read_timeouts``
+    (seconds, by transaction) override ``connect_timeout`` and ``read_timeout``; ``answer_seconds`` bounds the reading
+    of one whole answer. ``pool_size`` exchanges go on at a time, more are refused at once. ``read_attempts`` concerns
+    reads only.
     """
 
     base_url: str
@@ -86,15 +91,15 @@ class DmpConfig:
     editor: Editor
     oid_root: str
     vihf: VihfOptions = VihfOptions()
-    services: Mapping[str, str] = field(
-        default_factory=lambda: {"patients": "patients", "registry": "registry", "repository": "repository"}
-    )
+    services: Mapping[str, str] = field(default_factory=lambda: {name: name for name in SERVICES})
+    actions: Mapping[str, str] = field(default_factory=dict)
     repository_oid: str = "1.2.250.1.213.4.1.1.1.2"
     receiver_oid: str = "1.2.250.1.213.4.1.1.1"
     processing_code: str = "P"
     lot_signature_hash: str = "sha256"
     tls_suites: str = TLS_SUITES
     connect_timeout: float = 5.0
+    connect_timeouts: Mapping[str, float] = field(default_factory=dict)
     read_timeout: float = 20.0
     read_timeouts: Mapping[str, float] = field(default_factory=lambda: {"TD2.1": 60.0, "TD3.2": 60.0})
     answer_seconds: float = 120.0
@@ -113,14 +118,15 @@ class DmpConfig:
             raise ValueError("the signature hash is sha256 or sha1")
         if self.read_attempts < 1 or self.circuit_failures < 1 or self.pool_size < 1:
             raise ValueError("read_attempts, circuit_failures and pool_size are at least 1")
-        missing = {"patients", "registry", "repository"} - set(self.services)
+        missing = set(SERVICES) - set(self.services)
         if missing:
             raise ValueError(f"services without an address: {', '.join(sorted(missing))}")
 
     def url(self, service: str) -> str:
-        """The address of one service (``patients``, ``registry``, ``repository``)."""
+        """The address of one of ``SERVICES``."""
         return f"{self.base_url.rstrip('/')}/{self.services[service]}"
 
-    def timeout(self, transaction: str) -> float:
-        """Seconds of silence allowed while an answer to this transaction is awaited."""
-        return self.read_timeouts.get(transaction, self.read_timeout)
+    def timeouts(self, transaction: str) -> tuple[float, float]:
+        """Seconds allowed to connect for this transaction, and of silence while its answer is awaited."""
+        connect = self.connect_timeouts.get(transaction, self.connect_timeout)
+        return connect, self.read_timeouts.get(transaction, self.read_timeout)

@@ -112,15 +112,15 @@ def read_coded(value: str) -> Coded:
 
 def read_dtm(value: str | None) -> XdsTime | None:
     """A DTM in UTC. Fractions are dropped, a zone (which XDS forbids) is converted; None when it is no time at all."""
-    match = _DTM.match((value or "").strip())
+    text = (value or "").strip()
+    if text.isdecimal():  # what XDS allows, and nearly every time there is
+        return _time(text)
+    match = _DTM.match(text)
     if match is None:
         return None
     digits, sign, hours, minutes = match.groups()
-    try:
-        time = XdsTime(digits)
-    except ValueError:
-        return None
-    if sign is None or len(digits) < _MINUTE:
+    time = _time(digits)
+    if time is None or sign is None or len(digits) < _MINUTE:
         return time
     offset = timedelta(hours=int(hours), minutes=int(minutes))
     if offset >= timedelta(hours=24):
@@ -128,6 +128,13 @@ def read_dtm(value: str | None) -> XdsTime | None:
     zone = timezone(offset if sign == "+" else -offset)
     moment: datetime = time.start.replace(tzinfo=zone).astimezone(UTC)
     return XdsTime(moment.strftime("%Y%m%d%H%M%S")[: len(digits)])
+
+
+def _time(digits: str) -> XdsTime | None:
+    try:
+        return XdsTime(digits)
+    except ValueError:
+        return None
 
 
 def write_source_patient(patient: SourcePatient) -> list[str]:

@@ -18,9 +18,8 @@ from facade.domain.document import Author, Coded, Institution, Person, XdsTime
 from facade.domain.ins import INS
 
 _RIM = f"{{{xds.RIM}}}"
-_SLOT, _VALUE, _NAME, _DESCRIPTION = f"{_RIM}Slot", f"{_RIM}Value", f"{_RIM}Name", f"{_RIM}Description"
-_LOCALIZED, _CLASSIFICATION, _IDENTIFIER, _VERSION = (
-    f"{_RIM}LocalizedString",
+_SLOT, _NAME, _DESCRIPTION = f"{_RIM}Slot", f"{_RIM}Name", f"{_RIM}Description"
+_CLASSIFICATION, _IDENTIFIER, _VERSION = (
     f"{_RIM}Classification",
     f"{_RIM}ExternalIdentifier",
     f"{_RIM}VersionInfo",
@@ -162,17 +161,16 @@ def _gather_classification(element: etree._Element, found: RegistryObject) -> No
 
 
 def _values(slot: etree._Element) -> list[str]:
-    return [text for value in slot.iter(_VALUE) if (text := (value.text or "").strip())]
+    values = slot[0] if len(slot) else ()
+    return [text for value in values if (text := (value.text or "").strip())]
 
 
 def _localized(element: etree._Element) -> str:
-    for child in element.iterchildren(_LOCALIZED):
-        return child.get("value", "")
-    return ""
+    return element[0].get("value", "") if len(element) else ""
 
 
 def _author(element: etree._Element, texts: Texts) -> Author:
-    slots = {slot.get("name", ""): _values(slot) for slot in element.iterchildren(_SLOT)}
+    slots = {slot.get("name", ""): _values(slot) for slot in element if slot.tag == _SLOT}
     persons = slots.get("authorPerson")
     return Author(
         person=texts.person[persons[0]] if persons else _NOBODY,

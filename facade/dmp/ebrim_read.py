@@ -41,7 +41,7 @@ def read_entries(body: etree._Element, asked: INS) -> tuple[list[DocumentEntry],
             unreadable += not _is_signature(gathered)
             continue
         known = found.setdefault(entry.entry_uuid, entry)
-        if known is not None and known != entry:
+        if known is not entry and known != entry:
             found[entry.entry_uuid] = None
     entries = [entry for entry in found.values() if entry is not None]
     return entries, unreadable + len(found) - len(entries)

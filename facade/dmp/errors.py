@@ -26,6 +26,13 @@ class RegistryStatus:
     warnings: tuple[DmpRefused, ...]
 
 
+def expect(answer: etree._Element, tag: str, *, changes: bool = False) -> etree._Element:
+    """``answer``, when it is the element it must be. Raises DmpUnavailable ``dmp.answer-invalid`` otherwise."""
+    if answer.tag != tag:
+        raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=changes, status="200")
+    return answer
+
+
 def read_status(response: etree._Element, *, changes: bool) -> RegistryStatus:
     """Read the status and errors of a RegistryResponse (or of an answer that extends it).
 

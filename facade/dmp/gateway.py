@@ -11,25 +11,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from lxml import etree
-
-from facade.dmp import ebrim_write, hl7v3, queries, retrieve, soap, xades, xds
+from facade.dmp import diagnosis, ebrim_write, hl7v3, retrieve, soap, xades, xds
 from facade.dmp.channel import Channel, Observer, Transaction
 from facade.dmp.config import DmpConfig
-from facade.dmp.ebrim_read import read_entries, read_references
-from facade.dmp.errors import read_status
+from facade.dmp.errors import expect, read_status
+from facade.dmp.habilitations import Habilitations
 from facade.dmp.http import HttpClient
 from facade.dmp.keys import load
 from facade.dmp.multipart import Part
+from facade.dmp.searches import Searches
 from facade.dmp.vihf import AssertionMaker, Mode
 from facade.domain.caller import CallerKind
-from facade.domain.dmp import DmpSession, DocumentAnswer, DocumentQuery, Retrieved
+from facade.domain.dmp import DmpSession, Retrieved
 from facade.domain.document import Availability, DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier
-from facade.domain.errors import DmpRefused, DmpUnavailable
+from facade.domain.errors import DmpUnavailable
 
 _EXISTENCE = Transaction("TD0.2", "patients", "urn:hl7-org:v3:PRPA_IN201307UV02")
-_SEARCH = Transaction("TD3.1", "registry", "urn:ihe:iti:2007:RegistryStoredQuery")
+_ADMINISTRATIVE = replace(_EXISTENCE, name="TD1.3a")
 _RETRIEVE = Transaction("TD3.2", "repository", "urn:ihe:iti:2007:RetrieveDocumentSet", mtom=True)
 _PUBLISH = Transaction(
     "TD2.1", "repository", "urn:ihe:iti:2007:ProvideAndRegisterDocumentSet-b", changes=True, mtom=True
@@ -38,7 +37,7 @@ _UPDATE = Transaction("TD3.3", "registry", "urn:ihe:iti:2010:UpdateDocumentSet",
 _MACHINES = (CallerKind.STRUCTURE, CallerKind.APPLICATION)
 
 
-class SoapGateway:
+class SoapGateway(Searches, Habilitations):
     """Implements ``facade.domain.dmp.DmpGateway``. One instance serves all threads of a process.
 
     ``observer`` is told transaction, seconds and result (``ok`` or an error code) of every transaction. Construction
@@ -67,47 +66,20 @@ class SoapGateway:
         """Whether a TLS connection can be opened: None when it can, else why not."""
         return self._http.probe()
 
+    def diagnose(self) -> list[str]:
+        """What is wrong with our certificates, the connection and each service, in words; empty when all is well."""
+        return [
+            *diagnosis.of_certificates(self._auth, self._sign, datetime.now(UTC)),
+            *diagnosis.of_services(self._config, self._http.context),
+        ]
+
     def check_access(self, session: DmpSession) -> Dossier:
         """TD0.2. A professional, patient or representative asks in INDIRECTE_RENFORCEE, a machine in INDIRECTE."""
-        mode = Mode.INDIRECT if session.caller.kind in _MACHINES else Mode.REINFORCED
-        body = hl7v3.existence_request(self._config, session.patient, datetime.now(UTC))
-        with self._channel.observed(_EXISTENCE):
-            return hl7v3.read_existence(self._channel.call(_EXISTENCE, mode, session, body).body)
+        return self._existence(_EXISTENCE, hl7v3.EXISTENCE, session)
 
-    def find_documents(self, session: DmpSession, query: DocumentQuery) -> DocumentAnswer:
-        """TD3.1 FindDocuments, or FindDocumentsByReferenceId where the query has references."""
-        return self._search(session, queries.find_documents(session.patient, query))
-
-    def get_documents(
-        self,
-        session: DmpSession,
-        *,
-        logical_ids: Sequence[str] = (),
-        unique_ids: Sequence[str] = (),
-        entry_uuids: Sequence[str] = (),
-    ) -> DocumentAnswer:
-        """TD3.1 GetDocuments. By logical id every metadata version comes back (see ``ebrim_read.latest_versions``).
-
-        Raises ValueError when ids of more than one kind are given: the query takes one.
-        """
-        if sum(map(bool, (logical_ids, unique_ids, entry_uuids))) > 1:
-            raise ValueError("GetDocuments takes ids of one kind")
-        if logical_ids:
-            return self._search(session, queries.get_by_logical_id(logical_ids))
-        if unique_ids:
-            return self._search(session, queries.get_by_unique_id(unique_ids))
-        if entry_uuids:
-            return self._search(session, queries.get_by_entry_uuid(entry_uuids))
-        return DocumentAnswer(())
-
-    def find_reference(self, session: DmpSession, unique_id: str) -> str | None:
-        """TD3.1 reference search (ObjectRef), the only search plain INDIRECTE may make."""
-        with self._channel.observed(_SEARCH):
-            body = queries.get_by_unique_id([unique_id], "ObjectRef")
-            answer = self._channel.call(_SEARCH, Mode.INDIRECT, session, body).body
-            _expect(answer, f"{{{xds.QUERY}}}AdhocQueryResponse")
-            read_status(answer, changes=False)
-            return next(iter(read_references(answer)), None)
+    def read_administrative_data(self, session: DmpSession) -> Dossier:
+        """TD1.3a: the same question as TD0.2 with another reason, the same answer with every trait."""
+        return self._existence(_ADMINISTRATIVE, hl7v3.ADMINISTRATIVE_DATA, session)
 
     def retrieve(self, session: DmpSession, entries: Sequence[DocumentEntry]) -> tuple[Retrieved, ...]:
         """TD3.2. Every document is compared with its entry before it is returned."""
@@ -117,7 +89,7 @@ class SoapGateway:
         with self._channel.observed(_RETRIEVE):
             body = retrieve.request(entries, repository)
             answer = self._channel.call(_RETRIEVE, Mode.REINFORCED, session, body)
-            _expect(answer.body, f"{{{xds.XDSB}}}RetrieveDocumentSetResponse")
+            expect(answer.body, f"{{{xds.XDSB}}}RetrieveDocumentSetResponse")
             status = answer.body.find(f"{{{xds.RS}}}RegistryResponse")
             if status is None:
                 raise DmpUnavailable("dmp.answer-invalid", status="200")
@@ -158,23 +130,17 @@ class SoapGateway:
             body = ebrim_write.status_update(lot, current, new_status)
             self._change(_UPDATE, Mode.REINFORCED, session, body)
 
-    def _search(self, session: DmpSession, body: str) -> DocumentAnswer:
-        with self._channel.observed(_SEARCH):
-            answer = self._channel.call(_SEARCH, Mode.REINFORCED, session, body).body
-            _expect(answer, f"{{{xds.QUERY}}}AdhocQueryResponse")
-            status = read_status(answer, changes=False)
-            entries, unreadable = read_entries(answer, session.patient)
-            warnings = list(status.warnings)
-            if unreadable:
-                text = f"{unreadable} document entries could not be understood"
-                warnings.append(DmpRefused("dmp.entry-unreadable", text, "registry", severity="warning"))
-            return DocumentAnswer(tuple(entries), tuple(warnings))
+    def _existence(self, transaction: Transaction, reason: str, session: DmpSession) -> Dossier:
+        mode = Mode.INDIRECT if session.caller.kind in _MACHINES else Mode.REINFORCED
+        body = hl7v3.existence_request(self._config, session.patient, datetime.now(UTC), reason)
+        with self._channel.observed(transaction):
+            return hl7v3.read_existence(self._channel.call(transaction, mode, session, body).body)
 
     def _change(
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part] = ()
     ) -> None:
         answer = self._channel.call(transaction, mode, session, body, parts).body
-        _expect(answer, f"{{{xds.RS}}}RegistryResponse", changes=True)
+        expect(answer, f"{{{xds.RS}}}RegistryResponse", changes=True)
         read_status(answer, changes=True)
 
     def _signature(self, submission: Submission) -> NewDocument:
@@ -192,8 +158,3 @@ def _attachments(documents: Sequence[tuple[str, NewDocument]]) -> tuple[list[Par
         parts.append(Part(cid, document.entry.mime_type, document.content))
         elements.append(f'<xds:Document id="{target}">{soap.include(cid)}</xds:Document>')
     return parts, "".join(elements)
-
-
-def _expect(answer: etree._Element, tag: str, *, changes: bool = False) -> None:
-    if answer.tag != tag:
-        raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=changes, status="200")

@@ -1,6 +1,6 @@
-"""TD0.2 in HL7 v3: does the record exist, and may this user read it (PRPA_IN201307UV02 and its answer 201308UV02).
+"""TD0.2 and TD1.3a in HL7 v3: does the record exist, may this user read it, whose is it (PRPA_IN201307UV02 and 308).
 
-Source: DMP interface (TD0.2), IHE ITI-44/45 message structure of HL7 v3.
+Source: DMP interface (TD0.2, TD1.3a), IHE ITI-44/45 message structure of HL7 v3.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.domain.ins import INS
 
 HL7 = "urn:hl7-org:v3"
+EXISTENCE, ADMINISTRATIVE_DATA = "TEST_EXST", "CNSLT_DATA"
 _N = f"{{{HL7}}}"
 _UNKNOWN_NAME = "NON RENSEIGNE"
 _DAY = 8
@@ -28,8 +29,8 @@ def _oid() -> str:
     return f"2.25.{uuid4().int}"
 
 
-def existence_request(config: DmpConfig, patient: INS, now: datetime) -> str:
-    """The body of a TD0.2 request (reasonCode ``TEST_EXST``)."""
+def existence_request(config: DmpConfig, patient: INS, now: datetime, reason: str = EXISTENCE) -> str:
+    """The body of a TD0.2 request (reasonCode ``TEST_EXST``) or of a TD1.3a request (``CNSLT_DATA``)."""
     moment = now.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000")
     return (
         f'<PRPA_IN201307UV02 xmlns="{HL7}" ITSVersion="XML_1.0"><id root="{_oid()}"/><creationTime value="{moment}"/>'
@@ -40,7 +41,7 @@ def existence_request(config: DmpConfig, patient: INS, now: datetime) -> str:
         f"{_device('sender', 'SND', config.oid_root, config.editor.name)}"
         '<controlActProcess classCode="CACT" moodCode="EVN">'
         '<code code="PRPA_TE201307UV02" codeSystem="2.16.840.1.113883.1.6"/>'
-        '<reasonCode code="TEST_EXST" codeSystem="1.2.250.1.213.1.1.4.11"/>'
+        f'<reasonCode code="{reason}" codeSystem="1.2.250.1.213.1.1.4.11"/>'
         f'<queryByParameter><queryId root="{_oid()}"/><statusCode code="new"/><parameterList><patientIdentifier>'
         f'<value root="{patient.kind.value}" extension="{attribute(patient.value)}"/>'
         "<semanticsText>Patient.id</semanticsText></patientIdentifier></parameterList></queryByParameter>"

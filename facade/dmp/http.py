@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn, cast
@@ -55,7 +57,7 @@ class HttpAnswer:
 
     status: int
     content_type: str
-    body: bytes = field(repr=False)
+    body: bytearray = field(repr=False)
 
 
 class _PinnedAdapter(HTTPAdapter):
@@ -78,11 +80,22 @@ class HttpClient:
     def __init__(self, config: DmpConfig) -> None:
         self._config = config
         self.context = tls_context(config)
+        self._places = threading.BoundedSemaphore(config.pool_size)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.clear()
         self._session.mount("https://", _PinnedAdapter(self.context, config.pool_size))
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the ``pool_size`` exchanges at a time. Raises DmpUnavailable ``dmp.pool-full`` at once without one."""
+        if not self._places.acquire(blocking=False):
+            raise DmpUnavailable("dmp.pool-full", retry_after=1)
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def post(
         self, url: str, body: MultipartBody | PlainBody, *, transaction: str, changes: bool, headers: Mapping[str, str]
@@ -94,13 +107,12 @@ class HttpClient:
             "Accept-Encoding": "identity",
             **headers,
         }
-        timeout = (self._config.connect_timeout, self._config.timeout(transaction))
         try:
             response = self._session.post(
                 url,
                 data=cast("Iterable[bytes]", body),
                 headers=wanted,
-                timeout=timeout,
+                timeout=self._config.timeouts(transaction),
                 stream=True,
                 allow_redirects=False,
             )
@@ -148,18 +160,17 @@ class HttpClient:
             _raise(error, unknown=unknown, during_answer=True)
         return HttpAnswer(response.status_code, kind, body)
 
-    def _read_body(self, response: requests.Response, *, unknown: bool) -> bytes:
+    def _read_body(self, response: requests.Response, *, unknown: bool) -> bytearray:
+        """One buffer that grows in place: a document of 50 MB is in memory once."""
         limit, deadline = self._config.max_answer_bytes, time.monotonic() + self._config.answer_seconds
-        chunks: list[bytes] = []
-        total = 0
+        body = bytearray()
         while chunk := response.raw.read(_CHUNK, decode_content=False):
-            chunks.append(chunk)
-            total += len(chunk)
-            if total > limit:
+            body += chunk
+            if len(body) > limit:
                 raise DmpUnavailable("dmp.answer-too-large", outcome_unknown=unknown, limit=str(limit))
             if time.monotonic() > deadline:
                 raise DmpUnavailable("dmp.timeout", outcome_unknown=unknown)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return body
 
 
 def _retry_after(response: requests.Response) -> int:

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-Buffer = bytes | memoryview
+Buffer = bytes | bytearray | memoryview
+_Whole = bytes | bytearray
 MAX_PARTS = 512
 _MAX_HEADER = 16 * 1024
+_SLICE = 256 * 1024
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9!#$&+.^_`|~*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 
 
@@ -43,6 +45,7 @@ class Parsed:
 class MultipartBody:
     """An MTOM request body: iterate it to send its buffers in turn; its length is known beforehand.
 
+    Large buffers go out in slices: the time allowed for sending is for one slice, not for a document of 50 MB.
     ``started`` tells whether sending has begun. The boundary is 128 random bits: it does not occur in a document.
     """
 
@@ -62,7 +65,12 @@ class MultipartBody:
 
     def __iter__(self) -> Iterator[Buffer]:
         self.started = True
-        return iter(self._buffers)
+        return (piece for buffer in self._buffers for piece in _slices(buffer))
+
+
+def _slices(buffer: Buffer) -> Iterator[Buffer]:
+    view = memoryview(buffer)
+    return (view[start : start + _SLICE] for start in range(0, len(view), _SLICE))
 
 
 def _write(boundary: bytes, start: str, root: bytes, parts: Sequence[Part], action: str) -> Iterator[Buffer]:
@@ -90,7 +98,7 @@ def content_type(header: str) -> tuple[str, dict[str, str]]:
     return media.strip().lower(), found
 
 
-def parse(header: str, body: bytes, *, max_parts: int = MAX_PARTS) -> Parsed:
+def parse(header: str, body: _Whole, *, max_parts: int = MAX_PARTS) -> Parsed:
     """Read an answer: a multipart, or a single message without attachments.
 
     The parts are memoryviews of ``body``. Raises MalformedMultipart when the boundary is missing or never closed, a
@@ -123,7 +131,7 @@ def normal_cid(text: str) -> str:
     return text.removeprefix("<").removesuffix(">")
 
 
-def _spans(body: bytes, boundary: bytes, max_parts: int) -> Iterator[tuple[int, int]]:
+def _spans(body: _Whole, boundary: bytes, max_parts: int) -> Iterator[tuple[int, int]]:
     """Start and end of each part (its header included), the delimiters checked to be whole lines."""
     delimiter = b"\r\n--" + boundary
     opening = 0 if body.startswith(delimiter[2:]) else body.find(delimiter)
@@ -142,7 +150,7 @@ def _spans(body: bytes, boundary: bytes, max_parts: int) -> Iterator[tuple[int, 
     raise MalformedMultipart("too many parts")
 
 
-def _next_delimiter(body: bytes, delimiter: bytes, position: int) -> int:
+def _next_delimiter(body: _Whole, delimiter: bytes, position: int) -> int:
     """The next delimiter line: a text that only begins like one belongs to the part (RFC 2046, 5.1.1)."""
     while (found := body.find(delimiter, position)) >= 0:
         after = found + len(delimiter)
@@ -152,21 +160,21 @@ def _next_delimiter(body: bytes, delimiter: bytes, position: int) -> int:
     raise MalformedMultipart("the last part has no end")
 
 
-def _line_end(body: bytes, position: int) -> int | None:
+def _line_end(body: _Whole, position: int) -> int | None:
     """Where the next line begins, when nothing but white space is left on this one."""
     while body[position : position + 1] in (b" ", b"\t"):
         position += 1
     return position + 2 if body[position : position + 2] == b"\r\n" else None
 
 
-def _part(body: bytes, start: int, end: int) -> tuple[str, Buffer]:
+def _part(body: _Whole, start: int, end: int) -> tuple[str, Buffer]:
     if body[start : start + 2] == b"\r\n":
-        return "", memoryview(body)[min(start + 2, end) : end]
+        return "", _view(body, min(start + 2, end), end)
     split = body.find(b"\r\n\r\n", start, min(end, start + _MAX_HEADER))
     if split < 0:
         raise MalformedMultipart("a part has no header, or one that is too long")
     headers = _headers(body[start:split])
-    content = memoryview(body)[split + 4 : end]
+    content = _view(body, split + 4, end)
     encoding = headers.get("content-transfer-encoding", "binary").lower()
     if encoding == "base64":
         try:
@@ -178,7 +186,11 @@ def _part(body: bytes, start: int, end: int) -> tuple[str, Buffer]:
     return normal_cid(headers.get("content-id", "")), content
 
 
-def _headers(block: bytes) -> dict[str, str]:
+def _view(body: _Whole, start: int, end: int) -> memoryview:
+    return memoryview(body).toreadonly()[start:end]
+
+
+def _headers(block: _Whole) -> dict[str, str]:
     unfolded = re.sub(r"\r\n[ \t]+", " ", block.decode("latin-1"))
     pairs = (line.partition(":") for line in unfolded.split("\r\n"))
     return {name.strip().lower(): value.strip() for name, _, value in pairs}

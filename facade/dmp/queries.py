@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from facade.dmp import xds
 from facade.dmp.datatypes import write_cxi
 from facade.dmp.ebrim_parts import slot
-from facade.domain.dmp import DocumentQuery
+from facade.domain.dmp import DocumentQuery, LotQuery
 from facade.domain.document import Coded, XdsTime
 from facade.domain.ins import INS
 
@@ -84,3 +84,41 @@ def get_by_logical_id(logical_ids: Sequence[str]) -> str:
     """GetDocuments by logicalID: every metadata version (MetadataLevel 2, IHE supplement Metadata Update)."""
     slots = slot("$XDSDocumentEntryLogicalID", _alternatives(xds.uuid_urn(each) for each in logical_ids))
     return _request(xds.GET_DOCUMENTS, slots + slot("$MetadataLevel", ["2"]), "LeafClass")
+
+
+def find_lots(patient: INS, query: LotQuery) -> str:
+    """FindSubmissionSets (ITI TF-2 3.18.4.1.2.3.7.2). The author is a single pattern there, not a list."""
+    lot = "$XDSSubmissionSet"
+    parameters = {
+        "PatientId": [_quoted(patient.cx)],
+        "SourceId": _alternatives(query.source_ids),
+        "SubmissionTimeFrom": _time(query.submitted_from),
+        "SubmissionTimeTo": _time(query.submitted_to),
+        "AuthorPerson": [_quoted(query.author_person)] if query.author_person else [],
+        "ContentType": _codes(query.content_types),
+        "Status": _alternatives(status.value for status in query.statuses),
+    }
+    return _request(
+        xds.FIND_LOTS, "".join(slot(lot + name, values) for name, values in parameters.items()), "LeafClass"
+    )
+
+
+def get_associations(entry_uuids: Sequence[str]) -> str:
+    """GetAssociations of objects of any kind."""
+    slots = slot("$uuid", _alternatives(xds.uuid_urn(each) for each in entry_uuids))
+    return _request(xds.GET_ASSOCIATIONS, slots, "LeafClass")
+
+
+def get_documents_and_associations(entry_uuids: Sequence[str]) -> str:
+    """GetDocumentsAndAssociations by entryUUID."""
+    slots = slot("$XDSDocumentEntryEntryUUID", _alternatives(xds.uuid_urn(each) for each in entry_uuids))
+    return _request(xds.GET_DOCUMENTS_AND_ASSOCIATIONS, slots, "LeafClass")
+
+
+def get_lot(entry_uuid: str, unique_id: str) -> str:
+    """GetSubmissionSetAndContents by the one of the two ids that is not empty."""
+    if entry_uuid:
+        slots = slot("$XDSSubmissionSetEntryUUID", [_quoted(xds.uuid_urn(entry_uuid))])
+    else:
+        slots = slot("$XDSSubmissionSetUniqueId", [_quoted(unique_id)])
+    return _request(xds.GET_LOT_AND_CONTENTS, slots, "LeafClass")

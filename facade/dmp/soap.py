@@ -63,7 +63,7 @@ def read(answer: HttpAnswer, message_id: str, *, changes: bool, limits: tuple[in
     status = str(answer.status)
     try:
         parsed = multipart.parse(answer.content_type, answer.body, max_parts=max_parts)
-        root = parse_xml(parsed.root, max_bytes=max_bytes, huge_text=True)
+        root = parse_xml(parsed.root, max_bytes=max_bytes, huge_text=True, keep_comments=False)
     except ValueError as error:
         raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=changes, status=status) from error
     content = _body_child(root)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from facade.dmp import xds
+from facade.dmp.canonical import digest as canonical_digest
 from facade.dmp.keys import Credential
 from facade.dmp.xmltext import text
 from facade.domain.document import NewDocument, Submission
@@ -77,28 +78,12 @@ def _manifest(submission: Submission, hash_name: str) -> str:
 
 
 def _document_reference(document: NewDocument, hash_name: str) -> str:
-    """An XML document is digested in canonical form; anything else, byte for byte and without a transform.
-
-    So is an XML document with processing instructions: the parser drops them, the canonical form would keep them.
-    """
+    """An XML document is digested in canonical form; anything else, byte for byte and without a transform."""
     uri = f"urn:oid:{document.entry.unique_id}"
-    content = document.content
-    if not document.entry.mime_type.endswith("xml") or _has_instructions(content):
-        return _reference(uri, _digest(content, hash_name), hash_name)
-    try:
-        root = parse_xml(content, max_bytes=max(len(content), 1), huge_text=True)
-    except ValueError:
-        return _reference(uri, _digest(content, hash_name), hash_name)
-    canonical = etree.tostring(root.getroottree(), method="c14n", with_comments=True)
-    return _reference(uri, _digest(canonical, hash_name), hash_name, transform=_TRANSFORM)
-
-
-def _has_instructions(content: bytes) -> bool:
-    """Whether ``<?`` occurs after the XML declaration. Looks for the rarer character: base64 has no ``?``."""
-    position = content.find(b"?", 5)
-    while position >= 0 and content[position - 1 : position] != b"<":
-        position = content.find(b"?", position + 1)
-    return position >= 0
+    canonical = canonical_digest(document.content, hash_name) if document.entry.mime_type.endswith("xml") else None
+    if canonical is None:
+        return _reference(uri, _digest(document.content, hash_name), hash_name)
+    return _reference(uri, base64.b64encode(canonical).decode(), hash_name, transform=_TRANSFORM)
 
 
 def _signed_properties(credential: Credential, hash_name: str, now: datetime) -> str:

@@ -34,8 +34,6 @@ from facade.embedded.issuer import Issuer, base_url
 from facade.embedded.personas import PERSONAS
 from facade.embedded.tour import Tour
 from facade.embedded.world import prepare
-from facade.records.engine import migrate, open_database
-from facade.records.pairings import Pairings
 
 _READY_SECONDS = 40.0
 _END_SECONDS = 3.0
@@ -72,16 +70,14 @@ class Demo:
         _check_free(self.ports.facade)
         prepare(self.data)
         self._write_settings()
-        self._pair()
-        python = [sys.executable, "-m"]
-        dmp_log = ["--log", str(self.dmp_log)]
-        self._spawn(
-            "dmp", [*python, "facade.embedded", "dmp", *self._data_option, "--port", str(self.ports.dmp), *dmp_log]
-        )
-        issuer_port = ["--port", str(self.ports.issuer)]
-        self._spawn("issuer", [*python, "facade.embedded", "issuer", *self._data_option, *issuer_port])
-        self._await("issuer", self._issuer_answers)
+        python, data = [sys.executable, "-m"], ["--data", str(self.data)]
+        embedded = [*python, "facade.embedded"]
+        # All at once: each spends most of its first second importing.
         self._spawn("facade", [*python, "facade.cli", "serve", "--config", str(self.data / "facade.toml")])
+        self._spawn("dmp", [*embedded, "dmp", *data, "--port", str(self.ports.dmp), "--log", str(self.dmp_log)])
+        self._spawn("issuer", [*embedded, "issuer", *data, "--port", str(self.ports.issuer)])
+        self._pair()
+        self._await("issuer", self._issuer_answers)
         self._await("dmp", lambda: _listens(self.ports.dmp))
         self._await("facade", self._facade_ready)
 
@@ -132,10 +128,6 @@ class Demo:
         if self._temporary:
             shutil.rmtree(self.data, ignore_errors=True)
 
-    @property
-    def _data_option(self) -> list[str]:
-        return ["--data", str(self.data)]
-
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._stopped.set()
@@ -174,6 +166,10 @@ class Demo:
         return f"sqlite:///{self.data / 'facade.db'}"
 
     def _pair(self) -> None:
+        # Imported here, while the parts already start: the database's libraries are the slowest to load.
+        from facade.records.engine import migrate, open_database  # noqa: PLC0415
+        from facade.records.pairings import Pairings  # noqa: PLC0415
+
         migrate(self._database)
         database = open_database(self._database)
         pairings = Pairings(database)
@@ -195,6 +191,7 @@ class Demo:
             f'public_url = "http://127.0.0.1:{self.ports.facade}"',
             'host = "127.0.0.1"',
             f"port = {self.ports.facade}",
+            "workers = 1",
             f'database_url = "{self._database}"',
             f'seal_secrets = ["{secret_file.read_text()}"]',
             f'own_structure = "{sample.LEGAL_ENTITY.id}"',

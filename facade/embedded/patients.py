@@ -1,4 +1,6 @@
-"""TD0.2: does the record exist, is it open, is the user authorised.
+"""TD0.2 (does the record exist, is it open, is the user authorised) and TD1.3a (administrative data of the holder).
+
+Both are one interaction, told apart by its reason; the answers have the same frame and traits.
 
 Sources: HL7v3 Patient Registry (PRPA_IN201307UV02, PRPA_IN201308UV02), DMP interface (attention lines, observations).
 """
@@ -21,7 +23,8 @@ from facade.embedded.vihf import User
 
 DMP_DEVICE = "1.2.250.1.213.4.1.1.1"
 INTERACTIONS = "2.16.840.1.113883.1.6"
-_REASON = ("TEST_EXST", "1.2.250.1.213.1.1.4.11")
+_REASONS = {"TEST_EXST": "TD0.2", "CNSLT_DATA": "TD1.3a"}
+_REASON_PATHS = "controlActProcess/reasonOf/detectedIssueEvent/code|controlActProcess/reasonCode"
 _KEYWORDS = "1.2.250.1.213.4.1.2.6.1"
 _STATES = "1.2.250.1.213.4.1.2.6.2"
 _ACCOUNT = "1.2.250.1.213.4.1.2.9"
@@ -30,8 +33,17 @@ _OBSERVATIONS = "1.2.250.1.213.4.1.2.3"
 _MISSING, _WRONG = "SYN100", "SYN103"
 
 
-def existence(dmp: Dmp, user: User, message: Message, _trail: Trail) -> Answer:
-    """Answer a test of existence: NF when there is no record, OK otherwise, closed records included."""
+def transaction_of(body: etree._Element) -> str:
+    """TD0.2 or TD1.3a, by the reason of the request; TD0.2 for a reason that is neither."""
+    for path in _REASON_PATHS.split("|"):
+        reason = body.find("/".join(tag(HL7, step) for step in path.split("/")))
+        if reason is not None:
+            return _REASONS.get(reason.get("code", ""), "TD0.2")
+    return "TD0.2"
+
+
+def holder(dmp: Dmp, user: User, message: Message, trail: Trail) -> Answer:
+    """Answer either question: NF when there is no record, OK otherwise, closed records included. Raises Refusal."""
     asked = _asked(message.body)
     if asked != (user.ins_oid, user.ins):
         raise Refusal("XDSPatientIdDoesNotMatch", "l'INS demandé n'est pas celui du VIHF")
@@ -39,13 +51,13 @@ def existence(dmp: Dmp, user: User, message: Message, _trail: Trail) -> Answer:
         record = store.patient(db, user.ins, user.ins_oid)
         if record is None:
             return Answer(_message(message, "AA", "", "NF", ""))
-        access = Access(dmp.rights, user, record, store.authorisation(db, user.ins, user.name_id))
-        access.require("TD0.2")
+        access = dmp.access_to(db, user, record)
+        access.require(trail.transaction)
     return Answer(_message(message, "AA", _attention(access), "OK", _registration(record)))
 
 
-def refuse_existence(message: Message, error: Refusal) -> bytes:
-    """The refusal of TD0.2: acknowledgement AE with the code and the text."""
+def refuse_holder(message: Message, error: Refusal) -> bytes:
+    """The refusal of TD0.2 and TD1.3a: acknowledgement AE with the code and the text."""
     detail = (
         f'<acknowledgementDetail typeCode="E"><code code="{attr(error.code)}"/>'
         f"<text>{attr(error.context)}</text></acknowledgementDetail>"
@@ -61,7 +73,8 @@ def _asked(body: etree._Element) -> tuple[str, str]:
     _expect(body, "processingModeCode", code="T")
     _expect(body, "acceptAckCode", code="AL")
     _expect(body, "receiver/device/id", root=DMP_DEVICE)
-    _expect(body, "controlActProcess/reasonOf/detectedIssueEvent/code|controlActProcess/reasonCode", code=_REASON[0])
+    if _find(body, _REASON_PATHS).get("code") not in _REASONS:
+        raise Refusal(_WRONG, "reasonCode n'est ni TEST_EXST ni CNSLT_DATA")
     if _find(body, "processingCode").get("code") not in ("D", "P", "T"):
         raise Refusal(_WRONG, "processingCode incorrect")
     for path in ("id", "creationTime", "sender/device/id"):

@@ -1,8 +1,8 @@
 """Who may do what on a record: the functional rights of the DMP, and the holder's authorisations and oppositions.
 
 Sources: PDT-INF-526 v1.8 (column "certificat ES"), PDT-INF-606 v1.3 (AIR), in ``rights.csv``; art. L. 1111-17 CSP for
-the opposition to emergency access. Cells: ``oui``, ``non``, ``own`` (own documents), ``structure`` (documents of the
-structure), ``holder`` (unless the holder objected).
+the opposition to emergency access. Cells: ``oui``, ``non``, ``own`` (own documents), ``structure`` (documents, or
+professionals, of the structure), ``new`` (the same, new authorisations only), ``holder`` (unless the holder objected).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from facade.embedded.vihf import APPLICATION_ROLE, INDIRECT, PATIENT_ROLE, User
 DENIED = "DMPAccessDeniedByRightsService"
 VALID, BLOCKED, NONE = "VALIDE", "INTERDIT", "NON_EXISTE"
 PATIENT_CLASS = "90"
-_DOCTOR = "10"
+DOCTOR = "10"
 
 
 class Rights:
@@ -43,6 +43,17 @@ class Rights:
         return self._cells.get((action, mode, profile, purpose), "non")
 
 
+def profile_of(user: User) -> str:
+    """The column of the rights table for a user on no record in particular: a doctor is nobody's treating doctor."""
+    if not user.is_professional and user.role in (PATIENT_ROLE, APPLICATION_ROLE):
+        return "patient" if user.role == PATIENT_ROLE else "application"
+    if user.mode == INDIRECT:
+        return "structure"
+    if not user.is_professional:
+        return "non_ps"
+    return "medecin" if user.role == DOCTOR else "non_medecin"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """One user on one open record. ``authorisation`` is the row of that person there, None when there is none."""
@@ -65,16 +76,8 @@ class Access:
     @property
     def profile(self) -> str:
         """The column of the rights table."""
-        user = self.user
-        if not user.is_professional and user.role in (PATIENT_ROLE, APPLICATION_ROLE):
-            return "patient" if user.role == PATIENT_ROLE else "application"
-        if user.mode == INDIRECT:
-            return "structure"
-        if not user.is_professional:
-            return "non_ps"
-        if user.role == _DOCTOR:
-            return "medecin_traitant" if self.treating else "medecin"
-        return "non_medecin"
+        profile = profile_of(self.user)
+        return "medecin_traitant" if profile == "medecin" and self.treating else profile
 
     def require(self, action: str, entry: Row | None = None) -> None:
         """Raise Refusal unless the action is allowed, on this document where one is given."""

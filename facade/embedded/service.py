@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from lxml import etree
 
 from facade.embedded import store
 from facade.embedded.ebrim import Refusal
 from facade.embedded.rights import Access, Rights
 from facade.embedded.signature import Trust
 from facade.embedded.soap import Message
-from facade.embedded.store import Store
-from facade.embedded.strictxml import RS, attr
+from facade.embedded.store import Row, Store
+from facade.embedded.strictxml import QUERY, RIM, RS, attr
 from facade.embedded.valuesets import ValueSets
 from facade.embedded.vihf import User
 
@@ -39,7 +40,12 @@ class Dmp:
             raise Refusal("XDSUnknownPatientId", "Le patient n'a pas de DMP")
         if record.closed_on is not None:
             raise Refusal("DMPClosed", "Le DMP du patient est fermé")
-        return Access(self.rights, user, record, store.authorisation(db, user.ins, user.name_id))
+        return self.access_to(db, user, record)
+
+    def access_to(self, db: sa.Connection, user: User, record: Row) -> Access:
+        """The user on a record: by an authorisation of one's own, else by the structure's."""
+        own = store.authorisation(db, user.ins, user.name_id)
+        return Access(self.rights, user, record, own or store.authorisation(db, user.ins, user.structure))
 
 
 @dataclass(slots=True)
@@ -59,18 +65,47 @@ class Answer:
     result: str = "success"
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer, or a fault, that is not on the wire yet."""
+
+    status: int
+    action: str
+    relates_to: str
+    body: bytes = field(repr=False)
+    attachments: Mapping[str, tuple[str, bytes]] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer; ``closes_after``: the connection ends after so many bytes of the body, before a header for 0."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+    closes_after: int | None = None
+
+
 Run = Callable[[Dmp, User, Message, Trail], Answer]
 Refuse = Callable[[Message, Refusal], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One SOAP operation: its transaction, the action of its answer, how it runs, how it refuses."""
+    """One SOAP operation: the action of its answer, how it runs and refuses, which transaction a body is.
 
-    transaction: str
+    ``names_patient``: whether its VIHF must name a patient.
+    """
+
     response_action: str
     run: Run
     refuse: Refuse
+    transaction: str | Callable[[etree._Element], str]
+    names_patient: bool = True
+
+    def transaction_of(self, message: Message) -> str:
+        """The transaction of a request, as far as the request alone tells."""
+        return self.transaction if isinstance(self.transaction, str) else self.transaction(message.body)
 
 
 def utc_now() -> datetime:
@@ -93,6 +128,15 @@ def error_list(refusals: Sequence[Refusal]) -> str:
 def registry_response(status: str, refusals: Sequence[Refusal] = ()) -> str:
     """A RegistryResponse."""
     return f'<rs:RegistryResponse xmlns:rs="{RS}" status="{status}">{error_list(refusals)}</rs:RegistryResponse>'
+
+
+def query_response(status: str, objects: Sequence[bytes], refusals: Sequence[Refusal] = ()) -> bytes:
+    """An AdhocQueryResponse around registry objects, each an XML document of its own."""
+    head = (
+        f'<query:AdhocQueryResponse xmlns:query="{QUERY}" xmlns:rs="{RS}" xmlns:rim="{RIM}" status="{status}"'
+        f' totalResultCount="{len(objects)}" startIndex="0">{error_list(refusals)}<rim:RegistryObjectList>'
+    )
+    return head.encode() + b"".join(objects) + b"</rim:RegistryObjectList></query:AdhocQueryResponse>"
 
 
 def refuse_registry(_message: Message, error: Refusal) -> bytes:

@@ -108,7 +108,7 @@ def _assertion(header: etree._Element) -> etree._Element | None:
 
 
 def answer(action: str, relates_to: str, body: bytes) -> bytes:
-    """The envelope of an answer."""
+    """The envelope of an answer or a fault."""
     return b"".join(
         (
             f'<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="{SOAP}"><soap:Header>'
@@ -123,15 +123,14 @@ def answer(action: str, relates_to: str, body: bytes) -> bytes:
     )
 
 
-def fault(error: SoapFault, relates_to: str) -> bytes:
-    """The envelope of a fault: Sender or Receiver, with the code as its Subcode where there is one."""
+def fault(error: SoapFault) -> bytes:
+    """The body of a fault: Sender or Receiver, with the code as its Subcode where there is one."""
     side = "Receiver" if error.code == "Receiver" else "Sender"
     subcode = ""
     if error.code not in ("Sender", "Receiver"):
         name = error.code if ":" in error.code else f"soap:{error.code}"
         subcode = f"<soap:Subcode><soap:Value>{attr(name)}</soap:Value></soap:Subcode>"
-    body = (
+    return (
         f'<soap:Fault xmlns:wsa="{WSA}" xmlns:wsse="{WSSE}"><soap:Code><soap:Value>soap:{side}</soap:Value>{subcode}'
         f'</soap:Code><soap:Reason><soap:Text xml:lang="fr">{attr(error.reason)}</soap:Text></soap:Reason></soap:Fault>'
-    )
-    return answer(FAULT_ACTION, relates_to, body.encode())
+    ).encode()

@@ -133,6 +133,12 @@ def patient(db: sa.Connection, ins: str, ins_oid: str) -> Row | None:
     return db.execute(sa.select(patients).where(patients.c.ins == ins, patients.c.ins_oid == ins_oid)).first()
 
 
+def open_record(db: sa.Connection, ins: str) -> Row | None:
+    """The record of an INS that is not closed, None when there is none."""
+    table = patients
+    return db.execute(sa.select(table).where(table.c.ins == ins, table.c.closed_on.is_(None))).first()
+
+
 def authorisation(db: sa.Connection, ins: str, person: str) -> Row | None:
     """The authorisation of a person on a record, None when there never was one."""
     table = authorisations
@@ -156,6 +162,28 @@ def find(db: sa.Connection, ins: str, **criteria: Sequence[str]) -> Sequence[Row
     for column, values in criteria.items():
         query = query.where(entries.c[column].in_(values))
     return db.execute(query.order_by(sa.text("rowid"))).all()
+
+
+def last_versions(rows: Sequence[Row]) -> list[Row]:
+    """Of several metadata versions of a document the last one."""
+    return list({row.unique_id: row for row in sorted(rows, key=lambda row: row.version)}.values())
+
+
+def lots_of(db: sa.Connection, ins: str) -> Sequence[Row]:
+    """The submission sets of a record, oldest first."""
+    return db.execute(sa.select(lots).where(lots.c.ins == ins).order_by(sa.text("rowid"))).all()
+
+
+def associations_of(db: sa.Connection, ins: str, identifiers: Sequence[str]) -> list[Row]:
+    """The associations of a record that start or end at one of these entryUUIDs, oldest first."""
+    # An association starts at an object of the submission it came with, hence of the record.
+    own = sa.union_all(
+        sa.select(lots.c.entry_uuid).where(lots.c.ins == ins),
+        sa.select(entries.c.entry_uuid).where(entries.c.ins == ins),
+    )
+    named = sa.or_(associations.c.source.in_(identifiers), associations.c.target.in_(identifiers))
+    query = sa.select(associations).where(associations.c.source.in_(own), named)
+    return list(db.execute(query.order_by(sa.text("associations.rowid"))))
 
 
 def document(db: sa.Connection, unique_id: str) -> Row | None:

@@ -7,6 +7,7 @@ JDV_J52 (Archived and Deleted of the DMP), PDT-INF-606.
 from __future__ import annotations
 
 import sqlalchemy as sa
+from lxml import etree
 
 from facade.embedded import ebrim, metadata, store
 from facade.embedded.ebrim import Association, Refusal, RegistryObject, Submitted
@@ -28,6 +29,15 @@ _STATUS_CHANGES = {
 }
 
 
+def transaction_of(body: etree._Element) -> str:
+    """TD3.3c or d by the new status asked for, TD3.3a for a new metadata version (a or b, by what it will change)."""
+    for link in body.iter(tag(RIM, "Association")):
+        if link.get("associationType") == ebrim.UPDATE_STATUS:
+            change = ebrim.Association(ebrim.UPDATE_STATUS, "", "", link)
+            return _STATUS_CHANGES.get((ebrim.APPROVED, change.slot("NewStatus")), "TD3.3d")
+    return "TD3.3a"
+
+
 def update(dmp: Dmp, user: User, message: Message, trail: Trail) -> Answer:
     """Change one document. Raises Refusal."""
     if message.body.tag != tag(LCM, "SubmitObjectsRequest"):
@@ -36,8 +46,6 @@ def update(dmp: Dmp, user: User, message: Message, trail: Trail) -> Answer:
     changes = objects.of_type(ebrim.UPDATE_STATUS)
     if changes and objects.documents:
         raise Refusal("XDSMetadataUpdateError", "un changement de statut ne porte pas de document")
-    if changes:
-        trail.transaction = _STATUS_CHANGES.get((ebrim.APPROVED, changes[0].slot("NewStatus")), "TD3.3d")
     with dmp.store.writing() as db:
         access = dmp.access(db, user)
         metadata.check_lot(objects.lot, user, dmp.sets)

@@ -95,11 +95,20 @@ class VihfReader:
         except BadSignature as error:
             raise SoapFault("wsse:FailedCheck", f"signature du VIHF invalide: {error}") from error
 
-    def user(self, signed: etree._Element, signer: x509.Certificate, connected: str) -> User:
-        """The user of a verified assertion. ``connected`` is the OU of the TLS certificate. Raises SoapFault."""
+    def user(
+        self, signed: etree._Element, signer: x509.Certificate, connected: str, *, patient_needed: bool = True
+    ) -> User:
+        """The user of a verified assertion. ``connected`` is the OU of the TLS certificate. Raises SoapFault.
+
+        ``patient_needed``: whether the VIHF must name a patient; without one, ``User.ins`` is empty.
+        """
         self._check_frame(signed, signer)
         attributes = _attributes(signed)
-        user = self._read(signed, attributes)
+        if not patient_needed and _RESOURCE not in attributes:
+            patient: tuple[str, str] | None = ("", "")
+        else:
+            patient = patient_cx(_string(attributes, _RESOURCE))
+        user = self._read(signed, attributes, patient)
         self._check_context(signed, user.mode)
         self._check_structure(user, signer, connected)
         self._check_roles(user)
@@ -133,18 +142,19 @@ class VihfReader:
         if known != digest:
             raise _wrong("identifiant de VIHF déjà utilisé")
 
-    def _read(self, signed: etree._Element, attributes: dict[str, list[etree._Element]]) -> User:
+    def _read(
+        self, signed: etree._Element, attributes: dict[str, list[etree._Element]], patient: tuple[str, str] | None
+    ) -> User:
         name_id = text(signed.find(f"{tag(SAML, 'Subject')}/{tag(SAML, 'NameID')}"))
         purpose = [node for value in attributes.get(_PURPOSE, []) for node in value.findall(tag(HL7, "PurposeOfUse"))]
         roles = [node for value in attributes.get(_ROLE, []) for node in value.findall(tag(HL7, "Role"))]
-        resource = patient_cx(_string(attributes, _RESOURCE))
         confidentiality = _string(attributes, _CONFIDENTIALITY)
         mode = _string(attributes, "Authentification_mode") or _string(attributes, "Authentification_Mode")
         if len(purpose) != 1 or purpose[0].get("codeSystem") not in _PURPOSE_OIDS:
             raise _wrong("purposeofuse du VIHF incorrect")
         if purpose[0].get("code") not in _PURPOSES or mode not in (INDIRECT, REINFORCED):
             raise _wrong("mode d'accès ou d'authentification du VIHF incorrect")
-        if resource is None or not name_id or confidentiality not in ("", _HIDDEN_FROM_PARENTS):
+        if patient is None or not name_id or confidentiality not in ("", _HIDDEN_FROM_PARENTS):
             raise _wrong("patient, NameID ou confidentiality-code du VIHF incorrects")
         if not 1 <= len(roles) <= 2:  # noqa: PLR2004 - a profession, and a speciality
             raise _wrong("un VIHF a un ou deux rôles")
@@ -155,8 +165,8 @@ class VihfReader:
             name_id,
             tuple((role.get("code", ""), role.get("codeSystem", "")) for role in roles),
             _string(attributes, "Identifiant_Structure"),
-            resource[0],
-            resource[1],
+            patient[0],
+            patient[1],
             confidentiality == _HIDDEN_FROM_PARENTS,
         )
 

@@ -13,6 +13,7 @@ from facade.embedded import issuer, pki, sample, store
 from facade.embedded.rights import BLOCKED, VALID
 from facade.embedded.store import Store
 
+DATABASE = "dmp.sqlite"
 _OPENED = date(2022, 1, 3)
 _SINCE = "20240102080000"
 
@@ -53,7 +54,7 @@ def _prepare(data_dir: Path) -> World:
         data_dir,
         pki.make_pki(data_dir / "pki", entity.id, entity.name),
         data_dir / "issuer",
-        data_dir / "dmp.sqlite",
+        data_dir / DATABASE,
     )
     issuer.make_keys(world.issuer_keys)
     records = world.store()

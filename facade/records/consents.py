@@ -24,7 +24,8 @@ from facade.records.engine import Database
 from facade.records.schema import consents as table
 
 _STRUCTURE = re.compile(r"[1-9][0-9A-Za-z]{1,30}")
-_PROFESSIONAL = re.compile(r"[0-9][0-9A-Za-z/]{1,30}")
+# Only an IdNat_PS made of an RPPS number ever calls; digits alone leave no room for a word.
+_PROFESSIONAL = re.compile(r"8[0-9]{11}")
 _RECORDER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:@-]{0,127}")
 _CASES = (1, 2, 3)
 

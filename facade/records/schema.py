@@ -192,3 +192,16 @@ pairings = Table(
     Column("may_feed", Boolean, nullable=False),
     Column("may_read", Boolean, nullable=False),
 )
+
+hidden_documents = Table(
+    "hidden_documents",
+    metadata,
+    Column("logical_id", String(128), primary_key=True),
+    Column("patient_oid", String(32), nullable=False),
+    Column("patient_value", String(15), nullable=False),
+    Column("author_id", String(128), nullable=False),
+    Column("structure_id", String(32), nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Index("hidden_documents_author", "author_id"),
+    Index("hidden_documents_structure", "structure_id"),
+)

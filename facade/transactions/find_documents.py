@@ -17,6 +17,7 @@ from facade.transactions import render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.services import Services
+from facade.transactions.versions import named, only_current
 from facade.translation.search_in import SearchRequest
 
 
@@ -42,6 +43,7 @@ def find_documents(services: Services, actor: Actor, search: SearchRequest, page
     """Search, mask, count, cut the page and write it. Raises Refused, DmpRefused, DmpUnavailable."""
     with Case(services, actor, Act.SEARCH, search.patient, "TD3.1") as case:
         dossier, answer = case.ask(lambda session: _question(services, session, search))
+        answer = only_current(services.gateway, case.session, answer)
         matching = [entry for entry in case.visible(dossier, answer.entries) if _matches(services, search, entry)]
         ordered = search.ordered(matching)
         shown = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
@@ -54,10 +56,8 @@ def _question(services: Services, session: DmpSession, search: SearchRequest) ->
         return DocumentAnswer(())
     if search.ids:
         return gateway.get_documents(session, logical_ids=_logical_ids(services, search))
-    if search.unique_ids:
-        return gateway.get_documents(session, unique_ids=search.unique_ids)
-    if search.uuids:
-        return gateway.get_documents(session, entry_uuids=search.uuids)
+    if search.unique_ids or search.uuids:
+        return named(gateway, session, search.unique_ids, search.uuids)
     return gateway.find_documents(session, search.query)
 
 

@@ -17,6 +17,7 @@ from facade.records.traces import StoredTrace
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.services import Services
+from facade.transactions.versions import only_current
 from facade.translation.audit_event import AuditFacts, audit_event
 
 _ALL = DocumentQuery(statuses=(Availability.APPROVED, Availability.ARCHIVED, Availability.DEPRECATED))
@@ -30,6 +31,7 @@ def find_traces(services: Services, actor: Actor, patient: INS) -> list[dict[str
         dossier, answer = case.ask(
             lambda session: services.gateway.find_documents(session, _ALL), without_documents=True
         )
+        answer = only_current(services.gateway, case.session, answer)
         seen = {entry.logical_id for entry in answer.entries if case.sees(dossier, entry)}
         shown = [
             trace

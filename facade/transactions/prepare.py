@@ -12,6 +12,7 @@ from facade.domain.dossier import Dossier, Traits
 from facade.domain.errors import InvalidInput, NotFound
 from facade.transactions.case import Case
 from facade.transactions.services import Services
+from facade.transactions.versions import named
 from facade.translation import attachment, cda_read, cda_write
 from facade.translation.document_in import DocumentContext, DocumentDraft, read_document_reference
 from facade.translation.identifiers import DocumentTarget
@@ -123,9 +124,8 @@ def _find_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:
             return None
         answer = gateway.get_documents(session, logical_ids=[opened[1]])
     else:
-        answer = gateway.get_documents(session, unique_ids=[target.unique_id])
-        if not answer.entries and target.uuid:
-            answer = gateway.get_documents(session, entry_uuids=[target.uuid])
+        unique_ids = [target.unique_id] if target.unique_id else []
+        answer = named(gateway, session, unique_ids, [target.uuid] if target.uuid else [])
     return max(answer.entries, key=lambda entry: entry.version, default=None)
 
 

@@ -17,6 +17,7 @@ from facade.domain.document import DocumentEntry, NewDocument, Submission, Submi
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.errors import DmpUnavailable, FacadeError
 from facade.domain.ins import INS
+from facade.domain.masking import Flag
 from facade.records.reservations import Intent, Reservation
 from facade.records.reservations import Request as LedgerRequest
 from facade.transactions import complete, render
@@ -250,6 +251,9 @@ def _send(case: Case, reservation: Reservation, submission: Submission) -> None:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
     services.publications.mark_stored(reservation.id, logical_ids, lot=lot_uuid, now=case.now)
+    for document in submission.documents:
+        if Flag.HIDDEN_FROM_PATIENT in document.entry.masking.flags:
+            services.hidden.note(document.entry, case.caller.structure.id, case.now)
 
 
 def _after_unknown_outcome(

@@ -5,7 +5,7 @@ What the caller may not see answers exactly as what does not exist.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from facade.domain.access import Act
@@ -76,12 +76,13 @@ def retrieve_document(services: Services, actor: Actor, sealed: str) -> Forms:
         retrieved = services.gateway.retrieve(case.session, [entry])[0]
         registered = Content(retrieved.mime_type, retrieved.content, entry.version)
         inner = cda_read.unwrap(retrieved.content)
-        if inner is None:
-            return Forms(registered, None, registered)
-        unwrapped = Content(inner[0], inner[1], entry.version)
+        unwrapped = Content(inner[0], inner[1], entry.version) if inner else None
         published = services.publications.natural_forms([entry.unique_id]).get(entry.unique_id)
-        was_wrapped = published is not None and published.media_type == unwrapped.media_type
-        return Forms(registered, unwrapped, unwrapped if was_wrapped else registered)
+        if published is None:
+            return Forms(registered, unwrapped, registered)
+        if unwrapped is not None and published.media_type == unwrapped.media_type:
+            return Forms(registered, unwrapped, unwrapped)
+        return Forms(registered, unwrapped, replace(registered, media_type=published.media_type))
 
 
 def find_current(case: Case, logical_id: str) -> tuple[Dossier, DocumentEntry]:

@@ -1,4 +1,7 @@
-"""Whether this facade can serve: database, DMP reachable, certificates valid for more than seven days."""
+"""Whether this facade can serve: database, DMP reachable, certificates valid for more than seven days.
+
+And what will stop it soon: the end of a structure's AIR self-homologation is told sixty days before (EXI 29).
+"""
 
 from __future__ import annotations
 
@@ -21,3 +24,19 @@ def readiness(services: Services) -> list[str]:
         if expiry <= limit:
             problems.append(f"certificate {name} expires on {expiry:%Y-%m-%d}")
     return problems
+
+
+def warnings(services: Services) -> list[str]:
+    """Structures whose homologation ends soon or has ended: their professionals can then no longer read (EXI 29)."""
+    today = services.clock().date()
+    soon = today + timedelta(days=services.policy.homologation_warning_days)
+    found = []
+    for structure in services.settings.structures:
+        end = structure.homologated_until
+        if end is None:
+            found.append(f"structure {structure.id} has no homologation: it can feed but not read (EXI 29)")
+        elif end < today:
+            found.append(f"structure {structure.id}: homologation ended on {end:%Y-%m-%d} (EXI 29)")
+        elif end <= soon:
+            found.append(f"structure {structure.id}: homologation ends on {end:%Y-%m-%d}, renew it (EXI 29)")
+    return found

@@ -13,6 +13,7 @@ from facade.policy.access import PolicySettings
 from facade.policy.tables import AccessTables
 from facade.records.consents import Consents
 from facade.records.engine import Database
+from facade.records.hidden import HiddenDocuments
 from facade.records.publications import Publications
 from facade.records.traces import Traces
 from facade.settings import Settings
@@ -34,6 +35,7 @@ class Services:
     traces: Traces
     consents: Consents
     publications: Publications
+    hidden: HiddenDocuments
     verifier: TokenVerifier
     ids: SealedIds
     subjects: SubjectRules

@@ -21,6 +21,7 @@ from facade.transactions.case import Case
 from facade.transactions.publish import submission_context
 from facade.transactions.read_document import find_current, open_id
 from facade.transactions.services import Services
+from facade.transactions.versions import named
 from facade.translation.patch import TargetState, read_patch
 from facade.translation.people_in import author_of_caller
 from facade.translation.subject_in import Subject
@@ -97,9 +98,9 @@ def update_by_identifier(
 def _find_by_unique_id(case: Case, unique_id: str) -> tuple[Dossier, DocumentEntry]:
     """The one document of this uniqueId that the caller sees. Raises NotFound, Refused, InvalidInput."""
     gateway = case.services.gateway
-    dossier, answer = case.ask(lambda session: gateway.get_documents(session, unique_ids=[unique_id]))
+    dossier, answer = case.ask(lambda session: named(gateway, session, [unique_id], ()))
     seen = case.visible(dossier, [entry for entry in answer.entries if entry.unique_id == unique_id])
-    found = {entry.logical_id: entry for entry in sorted(seen, key=lambda entry: entry.version)}
+    found = {entry.logical_id: entry for entry in seen}
     if not found:
         raise NotFound.of("document.unknown")
     if len(found) > 1:
@@ -129,6 +130,7 @@ def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, exp
     if target.masking != current.masking and target.availability != current.availability:
         raise InvalidInput.of("update.nothing-possible", "DocumentReference")
     _send(case, dossier, current, target)
+    _remember(case, current, target)
     return _after(case, dossier, current, target)
 
 
@@ -155,6 +157,15 @@ def _send(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetSt
     except DmpUnavailable as error:
         if not (error.outcome_unknown and _was_done(case, current, target)):
             raise
+
+
+def _remember(case: Case, current: DocumentEntry, target: TargetState) -> None:
+    """Keep the worklist of EXI 08: what is hidden from its patient until somebody shows it."""
+    hidden = Flag.HIDDEN_FROM_PATIENT in target.masking.flags and target.availability is not Availability.DELETED
+    if hidden:
+        case.services.hidden.note(current, case.caller.structure.id, case.now)
+    else:
+        case.services.hidden.lift(current.logical_id)
 
 
 def _update_lot(case: Case, dossier: Dossier) -> SubmissionSet:

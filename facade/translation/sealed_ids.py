@@ -5,13 +5,15 @@ be made up, changed or moved to another patient. No table is needed to open it. 
 1 to 64 letters, digits, ``-`` and ``.``).
 
 Layout: two characters that number the key, then base64url (``.`` for ``_``) of SIV and ciphertext. The plaintext is
-the INS in 7 bytes, followed by the 16 bytes of a UUID where there is one. The kind of id is associated data.
+the INS in 7 bytes, followed by the 16 bytes of a UUID, or of a digest of what the DMP states, where there is one. The
+kind of id is associated data.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import uuid
 from collections.abc import Sequence
@@ -23,10 +25,11 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from facade.domain.ins import INS, InsKind
 
-_DOCUMENT, _PATIENT, _LOT = b"document", b"patient", b"lot"
+_DOCUMENT, _PATIENT, _LOT, _STATEMENT = b"document", b"patient", b"lot", b"statement"
 _KEY_BYTES = 64
 _SECRET_BYTES = 32
 _INS_BYTES = 7
+_DIGEST_BYTES = 16
 _SHAPE = re.compile(r"[0-9a-z]{2}[A-Za-z0-9.-]{20,62}")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ALTCHARS = b"-."
@@ -39,6 +42,11 @@ def derive_key(secret: bytes) -> bytes:
     if len(secret) < _SECRET_BYTES:
         raise ValueError("the secret of the sealed ids must have at least 32 bytes")
     return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=b"dmp-facade sealed id").derive(secret)
+
+
+def statement_digest(about: str) -> bytes:
+    """What a sealed statement id carries of ``about``: 16 bytes, whatever the length of a national identifier."""
+    return hashlib.sha256(about.encode()).digest()[:_DIGEST_BYTES]
 
 
 class SealedIds:
@@ -78,6 +86,18 @@ class SealedIds:
         """The INS, None for anything this facade did not seal as a patient."""
         plain = self._open(_PATIENT, text)
         return None if plain is None or len(plain) != _INS_BYTES else _unpack(plain)
+
+    def seal_statement(self, ins: INS, about: str) -> str:
+        """The id of what the DMP states of a patient ``about`` a person or a kind of access (a Consent it holds)."""
+        return self._seal(_STATEMENT, _pack(ins) + statement_digest(about))
+
+    def open_statement(self, text: str) -> tuple[INS, bytes] | None:
+        """INS and ``statement_digest``, None for anything this facade did not seal as a statement."""
+        plain = self._open(_STATEMENT, text)
+        if plain is None or len(plain) != _INS_BYTES + _DIGEST_BYTES:
+            return None
+        ins = _unpack(plain[:_INS_BYTES])
+        return None if ins is None else (ins, plain[_INS_BYTES:])
 
     def _seal(self, kind: bytes, plain: bytes) -> str:
         return self._number + _encode(self._sealer.encrypt(plain, [kind]))

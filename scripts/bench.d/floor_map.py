@@ -139,7 +139,7 @@ def _people(author: dict[str, list[str]], patient: Json, codings: Codings) -> tu
     institution = author["authorInstitution"][0].split("^")
     specialty = author["authorSpecialty"][0].split("^")
     place = {"system": f"urn:oid:{institution[5].split('&')[1]}", "value": institution[9]}
-    contained = [
+    contained: list[Json] = [
         {
             "resourceType": "Practitioner",
             "id": "practitioner-1",

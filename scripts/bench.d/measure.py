@@ -19,22 +19,21 @@ from stand import Stand
 
 _FLOOR_SECONDS = 60.0
 _FEWEST_ROUNDS = 3
+_MEMORY_REQUESTS = 5
 Row = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Samples:
-    """What the repetitions of one thing cost: milliseconds per request, MB at most."""
+    """What the repetitions of one thing cost, in milliseconds per request."""
 
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
-    peak: float = 0.0
 
-    def add(self, count: int, cpu: float, wall: float, peak: float) -> None:
+    def add(self, count: int, cpu: float, wall: float) -> None:
         """One batch, in seconds."""
         self.cpu.append(1000 * cpu / count)
         self.wall.append(1000 * wall / count)
-        self.peak = max(self.peak, peak)
 
 
 class Bench:
@@ -45,11 +44,11 @@ class Bench:
         self._scenarios = scenarios
         self._smallest = smallest
         self._facade = {scenario.name: Samples() for scenario in scenarios}
+        self._memory: dict[str, tuple[float, float]] = {}
         self._compared: dict[str, Samples] = {}
+        self._peaks: dict[str, float] = {}
         self._floors: dict[str, Child] = {}
-        self._at_rest = sum(each["rss_mb"] for each in stand.idle)
         self.same_answer = True
-        self.peak_is_per_scenario = True
 
     def warm_up(self) -> None:
         """Start the floors; let the facade fill its caches."""
@@ -60,7 +59,20 @@ class Bench:
             self.same_answer &= bool(json.loads(floor.hear(_FLOOR_SECONDS))["same_answer"])
         for scenario in self._scenarios:
             for request in scenario.prepare(1 if self._smallest else 3):
-                request()
+                request(self._stand.fhir)
+
+    def measure_memory(self) -> None:
+        """What a worker holds before it served anything, and at most while it serves one class of request."""
+        fresh = {scenario.name: self._stand.fresh(scenario.name) for scenario in self._scenarios}
+        for scenario in self._scenarios:
+            facade = fresh[scenario.name]
+            facade.wait()
+            worker = facade.worker
+            at_rest = processes.rss_mb(worker)
+            for request in scenario.prepare(_MEMORY_REQUESTS):
+                request(facade.fhir)
+            self._memory[scenario.name] = at_rest, processes.peak_mb(worker)
+            facade.close()
 
     def run(self, rounds: int, seconds: float, progress: Callable[[str], None]) -> int:
         """Measure for so many rounds, or until the time is over; return how many there were."""
@@ -84,23 +96,23 @@ class Bench:
         count = 1 if self._smallest else scenario.batch
         requests = list(scenario.prepare(count))
         pids = self._stand.tree
-        for pid in pids:
-            self.peak_is_per_scenario &= processes.forget_peak(pid)
         cpu, began = processes.settle(pids), time.perf_counter()
         for request in requests:
-            request()
+            request(self._stand.fhir)
         wall = time.perf_counter() - began
         spent = processes.settle(pids) - cpu
-        self._facade[scenario.name].add(count, spent, wall, sum(map(processes.peak_mb, pids)))
+        self._facade[scenario.name].add(count, spent, wall)
 
     def _measure_floor(self, against: Against) -> None:
         floor, count = self._floors[against.operation], 1 if self._smallest else against.batch
         floor.say(str(count))
         cost = json.loads(floor.hear(_FLOOR_SECONDS))
-        self._compared[against.operation].add(count, cost["cpu_s"], cost["wall_s"], cost["peak_mb"])
+        self._compared[against.operation].add(count, cost["cpu_s"], cost["wall_s"])
+        self._peaks[against.operation] = cost["peak_mb"]
 
     def _row(self, scenario: Scenario, against: Against) -> Row:
         ours, theirs = self._facade[scenario.name], self._compared[against.operation]
+        at_rest, peak = self._memory[scenario.name]
         by_round = sorted(mine / other for mine, other in zip(ours.cpu, theirs.cpu, strict=True))
         return {
             "name": scenario.name,
@@ -112,9 +124,9 @@ class Bench:
             "ratio_high": round(by_round[-1 - len(by_round) // 4], 3),
             "wall_ms": round(median(ours.wall), 2),
             "floor_wall_ms": round(median(theirs.wall), 2),
-            "peak_mb": round(ours.peak, 1),
-            "over_rest_mb": round(ours.peak - self._at_rest, 1),
-            "floor_peak_mb": theirs.peak,
+            "peak_mb": peak,
+            "rest_mb": at_rest,
+            "floor_peak_mb": self._peaks[against.operation],
             "floor": against.text,
         }
 
@@ -128,10 +140,9 @@ class Bench:
             "floor_ms": None,
             "ratio": None,
             "wall_ms": None,
-            "peak_mb": round(self._at_rest, 1),
-            "over_rest_mb": 0.0,
+            "peak_mb": max(each["rss_mb"] for each in idle[1:] or idle),
             "pss_mb": round(shared, 1),
             "ready_s": round(self._stand.ready_seconds, 2),
             "processes": idle,
-            "floor": f"the server and {len(idle) - 1} workers, {shared:.0f} MB where shared pages are counted once",
+            "floor": f"a worker; server and workers ({len(idle) - 1}) {shared:.0f} MB, shared pages counted once",
         }

@@ -15,7 +15,6 @@ from pathlib import Path
 import psutil
 
 _PR_SET_PDEATHSIG = 1
-_RESET_PEAK = "5"  # proc(5), clear_refs: the peak of the resident set becomes what it is now
 _END_SECONDS = 8.0
 _REQUESTS_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,6 +39,11 @@ class Child:
                 start_new_session=True,
                 preexec_fn=_die_with_us,  # noqa: PLW1509 - no thread runs in this process
             )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def say(self, line: str) -> None:
         """Write one line to its standard input."""
@@ -96,17 +100,8 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(_cpu_of(pid) for pid in pids)
 
 
-def forget_peak(pid: int | None) -> bool:
-    """Let the peak memory of a process (None: this one) start again from now. False where that is not allowed."""
-    try:
-        _proc(pid, "clear_refs").write_text(_RESET_PEAK)
-    except OSError:
-        return False
-    return True
-
-
 def peak_mb(pid: int | None) -> float:
-    """The largest resident set since the last ``forget_peak``, in MB."""
+    """The largest resident set since it started, in MB. None is this process."""
     return _status_mb(pid, "VmHWM")
 
 

@@ -62,14 +62,14 @@ class Recorder(HttpClient):
     ) -> HttpAnswer:
         """Send as the facade does, and keep a copy."""
         answer = super().post(url, body, transaction=transaction, changes=changes, headers=headers)
-        EXCHANGES[transaction] = Exchange(body.content_type, b"".join(body), answer.content_type, answer.body)
+        EXCHANGES[transaction] = Exchange(body.content_type, b"".join(body), answer.content_type, bytes(answer.body))
         return answer
 
 
 def main() -> None:
     task = Task(**json.loads(sys.stdin.read()))
     os.environ["DMP_FACADE_CONFIG"] = task.config
-    gateway.HttpClient = Recorder  # type: ignore[misc]
+    setattr(gateway, "HttpClient", Recorder)  # noqa: B010 - the one place where the facade makes its client
     client = create_app(Settings()).test_client()
     folder = Path(task.folder)
 
@@ -93,7 +93,8 @@ def _ask(client: FlaskClient, method: str, path: str, token: str, resource: dict
     answer = client.open(path, method=method, headers=headers, data=json.dumps(resource) if resource else None)
     if answer.status_code not in (200, 201):
         sys.exit(f"{method} {path.partition('?')[0]} answered {answer.status_code}: {answer.text[:500]}")
-    return answer.data
+    body: bytes = answer.data
+    return body
 
 
 def _keep(folder: Path, name: str, content_type: str, body: bytes) -> None:

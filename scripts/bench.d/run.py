@@ -2,7 +2,7 @@
 
 Milliseconds are processor time (user and system) of all processes of the facade, per request; the embedded DMP, the
 token issuer and the client are other processes and not counted. They do share the machine: ``wall`` includes them.
-Nothing is judged here: times are never a test. ``docs/performance.md`` explains the figures.
+Nothing is judged here: times are never a test.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _QUICK = Sizes(results=5, published=50 * 1024, retrieved=100 * 1024)
 _SECONDS = 90.0
 _NOTES = """
 facade, other: processor time (user + system) per request, median of {rounds} interleaved rounds. wall: until the answer
-is there, the embedded DMP's own work included. peak: resident memory of all processes of the facade, pages they share
-counted once for each (+ over what they hold at rest). The facade serves HTTP, speaks to the DMP over mutual TLS, judges
-and traces; it signs a reader's VIHF once and reuses it for two minutes. A floor runs in memory, or where bytes are
-moved, against a sink over mutual TLS."""
+is there, the embedded DMP's own work included. peak: resident memory of a fresh worker that served nothing else (+ over
+what it held before). The facade serves HTTP, speaks to the DMP over mutual TLS, judges and traces; it signs a reader's
+VIHF once and reuses it for two minutes. A floor runs in memory or, where bytes are moved, against a sink over mutual
+TLS."""
 
 
 def main() -> int:
     options = _options()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         result = _measure(options)
@@ -58,7 +58,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE as JSON")
     parser.add_argument("--rounds", type=int, default=9, help="interleaved repetitions (default 9)")
     parser.add_argument("--quick", action="store_true", help="one round with tiny sizes: shows that it runs, no more")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.json and not options.json.parent.is_dir():
+        parser.error(f"--json: there is no folder {options.json.parent}")
+    return options
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -66,6 +69,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     _progress("starting the facade and an embedded DMP, publishing documents")
     with Stand(_QUICK if options.quick else _FULL) as stand:
         bench = Bench(stand, scenarios(stand), smallest=options.quick)
+        bench.measure_memory()
         bench.warm_up()
         rounds = bench.run(1 if options.quick else max(1, options.rounds), _SECONDS, _progress)
         _progress("")
@@ -73,7 +77,6 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             "machine": about,
             "rounds": rounds,
             "same_answer": bench.same_answer,
-            "peak_is_per_scenario": bench.peak_is_per_scenario,
             "rows": bench.rows(),
         }
 

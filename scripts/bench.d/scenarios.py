@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stand import AUTHOR, READER, Stand
 
-Request = Callable[[], object]
+Request = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,10 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One class of request. ``prepare`` gives ``batch`` requests ready to be sent: making them is not measured."""
+    """One class of request.
+
+    ``prepare`` gives so many requests, each to be sent to a FHIR base: making them is not measured.
+    """
 
     name: str
     batch: int
@@ -40,7 +43,7 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
         Scenario(
             f"search of {sizes.results} documents",
             4,
-            lambda count: (lambda: stand.call(READER, "GET", stand.search_path) for _ in range(count)),
+            lambda count: (lambda base: stand.call(base, READER, "GET", stand.search_path) for _ in range(count)),
             (
                 Against(
                     "search-floor", "floor", 6, "parse + map + orjson of the same ITI-18 answer, one VIHF signature"
@@ -51,7 +54,7 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
         Scenario(
             "read of one document",
             12,
-            lambda count: (lambda: stand.call(READER, "GET", stand.read) for _ in range(count)),
+            lambda count: (lambda base: stand.call(base, READER, "GET", stand.read) for _ in range(count)),
             (Against("read-floor", "floor", 40, "parse + map + orjson of the same answer, one VIHF signature"),),
         ),
         Scenario(
@@ -66,7 +69,7 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
         Scenario(
             f"retrieve {_size(sizes.retrieved)}",
             4,
-            lambda count: (lambda: stand.call(READER, "GET", stand.retrieved) for _ in range(count)),
+            lambda count: (lambda base: stand.call(base, READER, "GET", stand.retrieved) for _ in range(count)),
             (
                 Against("retrieve-raw", "raw", 6, "the same MTOM bytes streamed over mutual TLS with requests"),
                 Against("retrieve-parts", "parts", 6, "the same received whole, SHA-1, the file unwrapped from base64"),
@@ -77,8 +80,11 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
 
 def _publications(stand: Stand, count: int) -> Iterator[Request]:
     """Each with another file: the same content twice is refused."""
-    bodies = [stand.publication() for _ in range(count)]
-    return ((lambda body=body: stand.call(AUTHOR, "POST", "/DocumentReference", body)) for body in bodies)
+    return iter([_publication(stand, stand.publication()) for _ in range(count)])
+
+
+def _publication(stand: Stand, body: bytes) -> Request:
+    return lambda base: stand.call(base, AUTHOR, "POST", "/DocumentReference", body)
 
 
 def _size(count: int) -> str:

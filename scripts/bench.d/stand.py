@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 
 import processes
 import requests
+from fresh import FreshFacade
 from processes import BenchFailed, Child
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,10 +83,15 @@ class Stand:
         """The facade's processes: its supervisor and its workers, not the DMP nor the issuer."""
         return processes.tree(int((self._data / "facade.pid").read_text()))
 
-    def call(self, persona: str, method: str, path: str, body: bytes | None = None) -> requests.Response:
+    @property
+    def fhir(self) -> str:
+        """The FHIR base of the demonstration's facade."""
+        return str(self._demo["fhir"])
+
+    def call(self, base: str, persona: str, method: str, path: str, body: bytes | None = None) -> requests.Response:
         """One request as a persona. Raises BenchFailed for anything but success."""
         headers = {"Authorization": f"Bearer {self._demo['tokens'][persona]}", "Content-Type": FHIR_JSON}
-        answer = self.session.request(method, f"{self._demo['fhir']}{path}", headers=headers, data=body, timeout=60)
+        answer = self.session.request(method, f"{base}{path}", headers=headers, data=body, timeout=60)
         if answer.status_code not in (200, 201):
             raise BenchFailed(f"{method} {path.partition('?')[0]} answered {answer.status_code}: {answer.text[:500]}")
         return answer
@@ -124,6 +130,12 @@ class Stand:
         self._stack.callback(child.close)
         return child
 
+    def fresh(self, name: str) -> FreshFacade:
+        """Another facade on the same DMP, ended with the stand at the latest."""
+        facade = FreshFacade(name, self._data / "facade.toml", self.folder, self._env)
+        self._stack.callback(facade.close)
+        return facade
+
     def _start_demo(self) -> None:
         self._data = self.folder / "demo"
         options = ["demo", "--port", "0", "--json", "--data", str(self._data)]
@@ -143,7 +155,7 @@ class Stand:
     def _fill(self) -> None:
         def publish(patient: str, size: int) -> str:
             body = json.dumps(self.document(patient, size)).encode()
-            return str(self.call(AUTHOR, "POST", "/DocumentReference", body).json()["id"])
+            return str(self.call(self.fhir, AUTHOR, "POST", "/DocumentReference", body).json()["id"])
 
         with ThreadPoolExecutor(2) as pool:
             small = list(pool.map(lambda _: publish(SEARCHED, _SMALL), range(self.sizes.results)))

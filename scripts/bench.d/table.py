@@ -47,7 +47,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row['ratio']:.2f}x",
         f"({row['ratio_low']:.2f}-{row['ratio_high']:.2f})",
         f"{row['wall_ms']:.0f} ms",
-        f"{row['peak_mb']:.0f} MB (+{row['over_rest_mb']:.0f})",
+        f"{row['peak_mb']:.0f} MB (+{row['peak_mb'] - row['rest_mb']:.0f})",
         f"{row['floor_peak_mb']:.0f} MB",
         row["floor"],
     )

@@ -106,12 +106,30 @@ def test_the_trace_context_goes_along(server: DmpServer, gateway: SoapGateway) -
     assert [seen.headers.get("traceparent") for seen in server.seen] == [traceparent, None]
 
 
-def test_find_returns_every_entry_also_those_of_another_ins(server: DmpServer, gateway: SoapGateway) -> None:
-    other = replace(ENTRY, patient=INS.of("1.2.250.1.213.1.4.8", "155117512345674"), logical_id=ENTRY.entry_uuid)
-    server.respond = answers.plain(answers.search(on_the_wire(other) * 3))
-    answer = gateway.find_documents(session(), DocumentQuery())
-    assert answer.entries == (other,) * 3
+def test_find_returns_every_entry_once_also_those_of_another_ins_and_counts_them(
+    server: DmpServer, gateway: SoapGateway
+) -> None:
+    own = replace(ENTRY, logical_id=ENTRY.entry_uuid)
+    ids = [f"{number}1111111-2222-4333-8444-555555555555" for number in (2, 3)]
+    others = tuple(
+        replace(own, patient=INS.of("1.2.250.1.213.1.4.8", "155117512345674"), entry_uuid=each, logical_id=each)
+        for each in ids
+    )
+    objects = "".join(map(on_the_wire, (own, *others, *others)))
+    server.respond = answers.plain(answers.search(objects))
+    with structlog.testing.capture_logs() as logs:
+        answer = gateway.find_documents(session(), DocumentQuery())
+    assert answer.entries == (own, *others)
     assert answer.warnings == ()
+    assert [log["entries"] for log in logs if log["event"] == "dmp.entries-of-another-ins"] == [2]
+    assert "155117512345674" not in str(logs)
+
+
+def test_a_comment_does_not_cut_a_value_in_two(server: DmpServer, gateway: SoapGateway) -> None:
+    text = on_the_wire(replace(ENTRY, authors=())).replace(">20260101120000<", "><!-- a -->2026<!-- b -->0101120000<")
+    server.respond = answers.plain(answers.search(f"<!-- before -->{text}"))
+    [entry] = gateway.find_documents(session(), DocumentQuery()).entries
+    assert entry.creation_time == ENTRY.creation_time
 
 
 def test_partial_success_returns_what_there_is_and_says_what_is_missing(
@@ -188,6 +206,9 @@ def test_find_reference(server: DmpServer, gateway: SoapGateway) -> None:
     assert b'returnType="ObjectRef"' in server.seen[0].message
     server.respond = answers.plain(answers.search())
     assert gateway.find_reference(session(), "1.2.3") is None
+    server.respond = answers.plain(answers.search("", answers.PARTIAL, "XDSRegistryBusy"))
+    with pytest.raises(DmpRefused):  # "not there" is only said when the whole registry was looked at
+        gateway.find_reference(session(), "1.2.3")
 
 
 def test_the_observer_is_told_each_result(server: DmpServer, make_gateway: Make) -> None:

@@ -7,16 +7,18 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from facade.dmp.gateway import SoapGateway
+from facade.dmp.multipart import MultipartBody, Part
 from facade.domain.dmp import DocumentQuery
 from facade.domain.document import Availability
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from tests.support import dmp_answers as answers
 from tests.support.dmp_callers import make_config, session
-from tests.support.dmp_entries import ENTRY, LOT, SUBMISSION
+from tests.support.dmp_entries import ENTRY, LOT, SUBMISSION, submission_of
 from tests.support.dmp_server import DmpServer, Issued, Pki, Reply, Respond, Seen, envelope, mtom
 
 Make = Callable[..., SoapGateway]
@@ -276,6 +278,87 @@ def test_calls_to_one_service_run_at_the_same_time(server: DmpServer, gateway: S
     for thread in threads:
         thread.join()
     assert server.most_at_once == 6
+
+
+def test_a_full_pool_refuses_at_once_and_is_no_failure_of_the_dmp(server: DmpServer, make_gateway: Make) -> None:
+    gateway = make_gateway(pool_size=2, circuit_failures=1)
+    release = threading.Event()
+
+    def respond(seen: Seen) -> Reply:
+        release.wait(5)
+        return Reply(envelope(answers.search(), seen.message_id))
+
+    server.respond = respond
+    threads = [threading.Thread(target=find, args=(gateway,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while server.busy < 2:
+        time.sleep(0.01)
+    began = time.monotonic()
+    for act in (find, publish):
+        error = unavailable(act, gateway)
+        assert error.problems[0].code == "dmp.pool-full"
+        assert not error.outcome_unknown
+    assert time.monotonic() - began < 1
+    release.set()
+    for thread in threads:
+        thread.join()
+    find(gateway)
+    assert len(server.seen) == 3
+
+
+def test_each_transaction_has_its_own_patience(server: DmpServer, make_gateway: Make) -> None:
+    server.respond = lambda seen: Reply(
+        envelope(answers.search() if b"AdhocQuery" in seen.message else answers.registry(), seen.message_id), delay=0.6
+    )
+    gateway = make_gateway(read_timeout=0.2, read_timeouts={"TD2.1": 5.0})
+    publish(gateway)
+    for act in (find, mask):
+        assert unavailable(act, gateway).problems[0].code == "dmp.timeout"
+
+
+def test_each_transaction_has_its_own_time_to_connect(make_gateway: Make) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        with socket.create_connection(address):  # the queue is full: who connects next waits
+            options = {"connect_timeout": 30.0, "connect_timeouts": {"TD3.1": 0.3}, "read_attempts": 1}
+            gateway = make_gateway(base_url=f"https://127.0.0.1:{address[1]}", **options)
+            began = time.monotonic()
+            assert unavailable(find, gateway).problems[0].code == "dmp.unreachable"
+            assert time.monotonic() - began < 5
+
+
+def test_a_trickle_does_not_last_for_ever(server: DmpServer, make_gateway: Make) -> None:
+    big = answers.search("<!--" + "x" * 3_000_000 + "-->")
+    server.respond = lambda seen: Reply(envelope(big, seen.message_id))
+    assert unavailable(find, make_gateway(answer_seconds=0.0)).problems[0].code == "dmp.timeout"
+
+
+def test_faults_inside_multipart_and_answers_outside_it_are_understood(server: DmpServer, gateway: SoapGateway) -> None:
+    fault = answers.fault("env:Receiver", "panne", "env:DMPClosed")
+    server.respond = lambda seen: replace(mtom(envelope(fault, seen.message_id), {}), status=500)
+    for act in (find, publish, mask):
+        with pytest.raises(DmpRefused) as caught:
+            act(gateway)
+        assert (caught.value.code, caught.value.channel) == ("DMPClosed", "fault")
+    server.respond = lambda seen: mtom(envelope(answers.search(), seen.message_id), {})
+    find(gateway)
+    server.respond = answers.plain(answers.registry())
+    publish(gateway)
+
+
+def test_a_document_is_sent_in_slices_that_each_have_their_time(server: DmpServer, gateway: SoapGateway) -> None:
+    content = b"<a>" + b"QUJD" * 500_000 + b"</a>"
+    body = MultipartBody(b"<x/>", [Part("d", "text/xml", content)], action="a")
+    pieces = list(body)
+    assert max(map(len, pieces)) <= 256 * 1024
+    assert len(body) == sum(map(len, pieces))
+    assert content in b"".join(pieces)
+    server.respond = answers.plain(answers.registry())
+    gateway.publish(session(), submission_of(content))
+    assert content in server.seen[0].body
 
 
 def test_after_several_failures_the_dmp_is_left_alone_and_tried_again(server: DmpServer, make_gateway: Make) -> None:

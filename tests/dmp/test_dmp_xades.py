@@ -98,12 +98,21 @@ def test_xml_is_digested_in_canonical_form(credential: Credential) -> None:
     assert manifest(root)[1][1:] == (expected, True)
 
 
+def test_processing_instructions_count_too(credential: Credential) -> None:
+    text = b"<?xml version='1.0'?><?xml-stylesheet   href='x'?><a><?b c?></a>"
+    canonical = b"<?xml-stylesheet href='x'?>\n<a><?b c?></a>"
+    expected = base64.b64encode(hashlib.sha256(canonical).digest()).decode()
+    root = parse(xades.sign_lot(submission_of(text), credential, "sha256", NOW))
+    assert manifest(root)[1][1:] == (expected, True)
+
+
 @pytest.mark.parametrize(
     ("content", "mime_type"),
     [
         (b"\x00\x01binary", "application/dicom"),
-        (b'<?xml version="1.0"?><?xml-stylesheet href="x"?><a/>', "text/xml"),
         (b"not xml at all", "text/xml"),
+        (b"<!DOCTYPE a><a/>", "text/xml"),
+        (b'<a xmlns="relative"/>', "text/xml"),
     ],
 )
 def test_anything_else_is_digested_byte_for_byte(credential: Credential, content: bytes, mime_type: str) -> None:

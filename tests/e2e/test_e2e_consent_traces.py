@@ -110,3 +110,28 @@ def test_the_reason_of_an_emergency_is_in_the_trace(demo: RunningDemo) -> None:
     assert demo.search("unauthorised-doctor", "adult", headers).status_code == 200
     newest = _history(demo, "patient-adult", "adult")[0]
     assert newest["purposeOfEvent"][0]["text"] == "arrêt cardiaque"
+
+
+def _worklist(demo: RunningDemo, persona: str) -> list[str]:
+    answer = demo.call(persona, "GET", "/DocumentReference/$still-hidden")
+    assert answer.status_code == 200, answer.text
+    return [entry["item"]["reference"].rpartition("/")[2] for entry in answer.json().get("entry", [])]
+
+
+def test_a_document_hidden_from_its_patient_stays_on_the_worklist_until_it_is_shown(demo: RunningDemo) -> None:
+    labels = [{"coding": [{"code": "INVISIBLE_PATIENT"}]}]
+    at_once = demo.publish("author-doctor", "adult", securityLabel=labels)["id"]
+    later = demo.publish("author-doctor", "adult")["id"]
+    assert demo.label("author-doctor", later, "INVISIBLE_PATIENT").status_code == 200
+    assert {at_once, later} <= set(_worklist(demo, "author-doctor"))
+    assert {at_once, later} <= set(_worklist(demo, "structure")), "the author's structure"
+    assert not {at_once, later} & set(_worklist(demo, "other-doctor"))
+    assert demo.label("nurse", at_once).status_code == 200
+    listed = _worklist(demo, "author-doctor")
+    assert at_once not in listed
+    assert later in listed
+
+
+def test_the_worklist_is_no_business_of_a_patient(demo: RunningDemo) -> None:
+    answer = demo.call("patient-adult", "GET", "/DocumentReference/$still-hidden")
+    assert (answer.status_code, codes_of(answer)) == (403, ["right.not-for-this-caller"])

@@ -10,6 +10,7 @@ from facade.embedded import sample
 from tests.support.embedded import RawClient
 from tests.support.embedded_answer import Received
 from tests.support.embedded_vihf import Vihf
+from tests.support.embedded_words import INDIRECT
 
 
 def _lines(answer: Received) -> dict[str, str]:
@@ -115,3 +116,30 @@ def test_the_frame_of_the_message_is_checked(raw: RawClient, old: str, new: str,
     answer = raw.existence(change=(old, new))
     assert _attribute(answer, "v3:acknowledgement", "typeCode") == "AE"
     assert _attribute(answer, "v3:acknowledgementDetail/v3:code", "code") == code
+
+
+@pytest.mark.parametrize(
+    "vihf",
+    [
+        Vihf(),
+        Vihf(mode=INDIRECT),
+        Vihf(mode=INDIRECT, purpose="centre_15"),
+        Vihf(purpose="bris_de_glace").of(sample.NURSE),
+    ],
+)
+def test_administrative_data_are_asked_for_by_their_reason(raw: RawClient, vihf: Vihf) -> None:
+    answer = raw.existence(vihf, change=("TEST_EXST", "CNSLT_DATA"))
+    assert _attribute(answer, "v3:queryResponseCode", "code") == "OK"
+    assert answer.text("v3:patientPerson/v3:name/v3:given") == sample.ADULT.given
+    assert raw.lines()[-1]["transaction"] == "TD1.3a"
+
+
+def test_administrative_data_are_refused_by_the_rights_service(raw: RawClient) -> None:
+    """Break glass does not exist in plain indirect authentication (PDT-INF-526)."""
+    vihf = Vihf(mode=INDIRECT, purpose="bris_de_glace")
+    for reason in ("TEST_EXST", "CNSLT_DATA"):
+        answer = raw.existence(vihf, change=("TEST_EXST", reason))
+        assert _attribute(answer, "v3:acknowledgement", "typeCode") == "AE"
+        assert _attribute(answer, "v3:acknowledgementDetail/v3:code", "code") == "DMPAccessDeniedByRightsService"
+    absent = raw.existence(Vihf(patient=sample.ABSENT.ins), change=("TEST_EXST", "CNSLT_DATA"))
+    assert _attribute(absent, "v3:queryResponseCode", "code") == "NF"

@@ -168,8 +168,8 @@ def test_wrong_parameters_are_refused(raw: RawClient, parameters: dict[str, Any]
 
 
 def test_other_stored_queries_are_unknown(raw: RawClient) -> None:
-    answer = raw.query("urn:uuid:f26abbcb-ac74-4422-8a30-edb644bbc1a9", {"$XDSSubmissionSetStatus": f"('{APPROVED}')"})
-    assert answer.errors == ["XDSUnknownStoredQuery"]
+    find_folders = "urn:uuid:958f3006-baad-4929-a4de-ff1114824431"
+    assert raw.query(find_folders, {"$XDSFolderStatus": f"('{APPROVED}')"}).errors == ["XDSUnknownStoredQuery"]
 
 
 def test_return_types(raw: RawClient, patient: str, pair: tuple[Document, Document]) -> None:

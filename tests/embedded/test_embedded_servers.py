@@ -73,7 +73,7 @@ def test_it_stops_at_once_with_a_connection_open_and_keeps_what_it_was_given(tmp
         started = time.monotonic()
         child.terminate()
         child.wait(5)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 3, "it waits for no idle connection"
     client.close()
     again = RawClient(world, port, log)
     with running(tmp_path, "dmp", port, "--log", str(log)):

@@ -189,7 +189,7 @@ def test_a_stale_entry_uuid_changes_no_status(raw: RawClient) -> None:
     [
         (Vihf(), True, True),
         (Vihf().of(sample.TREATING_DOCTOR), True, False),
-        (Vihf().of(sample.OTHER_DOCTOR), False, False),
+        (Vihf().of(sample.OTHER_DOCTOR), True, False),
         (Vihf().of(sample.NURSE), False, False),
         (Vihf().of(sample.UNAUTHORISED_DOCTOR), False, False),
         (Vihf(purpose="bris_de_glace").of(sample.OTHER_DOCTOR), True, False),

@@ -40,9 +40,9 @@ class Issued:
 class Pki:
     """A certification authority for one test run. Keys are P-256 unless said otherwise: they are made quickly."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "Test CA") -> None:
         self.folder = folder
-        self.ca = self._write("ca", *self._make("Test CA", None, ec.generate_private_key(ec.SECP256R1()), 30))
+        self.ca = self._write("ca", *self._make(name, None, ec.generate_private_key(ec.SECP256R1()), 30))
 
     @property
     def ca_file(self) -> Path:
@@ -128,6 +128,7 @@ class Reply:
     cut: int | None = None
     hang_up: bool = False
     chunked: bool = False
+    piece: int = 1000
 
 
 def envelope(body: str, relates_to: str | None, *, root_tag: str = "Envelope") -> bytes:
@@ -223,8 +224,8 @@ class DmpServer:
         if reply.chunked:
             handler.send_header("Transfer-Encoding", "chunked")
             handler.end_headers()
-            for start in range(0, len(reply.body), 1000):
-                piece = reply.body[start : start + 1000]
+            for start in range(0, len(reply.body), reply.piece):
+                piece = reply.body[start : start + reply.piece]
                 handler.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
             handler.wfile.write(b"0\r\n\r\n")
             return

@@ -76,6 +76,7 @@ class RawClient:
         self.url = f"https://127.0.0.1:{port}/si-dmp-server/v2/services"
         self.signer = signer(world.pki.sign, world.pki.sign_key)
         self.wrong_signer = signer(world.pki.auth_cli, world.pki.auth_cli_key)
+        self.sent = b""
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = str(world.pki.ca)
@@ -106,6 +107,7 @@ class RawClient:
 
     def post(self, service: str, data: Any, content_type: str = "application/soap+xml; charset=UTF-8") -> Received:
         """Send bytes as they are (an iterator is sent in chunks)."""
+        self.sent = data if isinstance(data, bytes) else b""
         return take_apart(
             self.session.post(f"{self.url}/{service}", data=data, headers={"Content-Type": content_type}, timeout=20)
         )
@@ -117,7 +119,7 @@ class RawClient:
     def existence(
         self, vihf: Vihf | None = None, *, asked: str | None = None, change: tuple[str, str] = ("", "")
     ) -> Received:
-        """TD0.2, one text of the message changed."""
+        """TD0.2 (TD1.3a by its reason), one text of the message changed."""
         vihf = vihf or Vihf()
         body = TD02_BODY.format(ins=asked or vihf.patient, oid=vihf.patient_oid).replace(*change)
         return self.call("patients", TD02, body, vihf)

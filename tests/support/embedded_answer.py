@@ -29,6 +29,11 @@ class Received:
         """All elements of a path."""
         return self.envelope.findall(f".//{path}", NS)
 
+    def text(self, path: str) -> str:
+        """The text of the only element of a path."""
+        (node,) = self.all(path)
+        return node.text or ""
+
     @property
     def fault(self) -> tuple[str, str]:
         """Subcode (or code) and reason of a fault, empty when it is none."""

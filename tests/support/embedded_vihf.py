@@ -85,12 +85,13 @@ class Vihf:
             "urn:oasis:names:tc:xspa:1.0:subject:subject-id": self.subject_id,
             "VIHF_Version": self.version,
             self.mode_attribute: self.mode,
-            "urn:oasis:names:tc:xacml:2.0:resource:resource-id": cx(self.patient, self.patient_oid),
             "Ressource_URN": self.urn,
             "LPS_Nom": "raw-client",
             "LPS_Version": "1",
             "LPS_ID_HOMOLOGATION_DMP": "TEST",
         }
+        if self.patient:
+            strings["urn:oasis:names:tc:xacml:2.0:resource:resource-id"] = cx(self.patient, self.patient_oid)
         if self.secret:
             strings["urn:oasis:names:tc:xspa:1.0:resource:patient:hl7:confidentiality-code"] = self.secret
         return "".join(

@@ -21,6 +21,7 @@ NS = {
     "xop": "http://www.w3.org/2004/08/xop/include",
     "v3": "urn:hl7-org:v3",
     "h": "urn:si-dmp-habilitations",
+    "p": "urn:si-dmp-patients",
 }
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 TD02 = "urn:hl7-org:v3:PRPA_IN201307UV02"
@@ -29,6 +30,8 @@ TD31 = "urn:ihe:iti:2007:RegistryStoredQuery"
 TD32 = "urn:ihe:iti:2007:RetrieveDocumentSet"
 TD33 = "urn:ihe:iti:2010:UpdateDocumentSet"
 TD03 = "urn:si-dmp-habilitations:HabilitationsEndPoint:setAuthorization"
+TD03_WSDL = "urn:hl7-org:v3:setAuthorization"
+TD04 = "urn:si-dmp-patients:PatientSpecificEndPoint:patientList"
 TD16 = "urn:si-dmp-habilitations:HabilitationsEndPoint:listAuthorizationByPatient"
 AIR, INDIRECT = "INDIRECTE_RENFORCEE", "INDIRECTE"
 OID = sample.INS_TEST_OID

@@ -1,0 +1,47 @@
+"""Only the current metadata version of a document may be judged: an older one has the labels it no longer has.
+
+A registry keeps every version (ITI-57); once replaced, a version is Deprecated and FindDocuments returns it like any
+replaced document. Source: IHE ITI supplement "Metadata Update" (MetadataLevel, logicalID, version).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from facade.domain.dmp import DmpGateway, DmpSession, DocumentAnswer
+from facade.domain.document import Availability, DocumentEntry
+
+
+def newest(entries: Iterable[DocumentEntry]) -> dict[str, DocumentEntry]:
+    """The highest version of each document among these, by logical id."""
+    found: dict[str, DocumentEntry] = {}
+    for entry in entries:
+        known = found.get(entry.logical_id)
+        if known is None or known.version < entry.version:
+            found[entry.logical_id] = entry
+    return found
+
+
+def only_current(gateway: DmpGateway, session: DmpSession, answer: DocumentAnswer) -> DocumentAnswer:
+    """The answer without versions that are not current. The DMP is asked again for what a Deprecated entry is now."""
+    found = newest(answer.entries)
+    doubtful = [entry.logical_id for entry in found.values() if entry.availability is Availability.DEPRECATED]
+    if not doubtful:
+        return DocumentAnswer(tuple(found.values()), answer.warnings)
+    again = gateway.get_documents(session, logical_ids=doubtful)
+    current = newest((*found.values(), *again.entries))
+    kept = tuple(entry for entry in found.values() if entry.version == current[entry.logical_id].version)
+    return DocumentAnswer(kept, (*answer.warnings, *again.warnings))
+
+
+def named(gateway: DmpGateway, session: DmpSession, unique_ids: Sequence[str], uuids: Sequence[str]) -> DocumentAnswer:
+    """The current version of the documents of these uniqueIds, entryUUIDs or logicalIds, asked for in this order."""
+    entries: list[DocumentEntry] = []
+    wanted = max(len(unique_ids), len(uuids))
+    if unique_ids:
+        entries.extend(gateway.get_documents(session, unique_ids=unique_ids).entries)
+    if uuids and len(newest(entries)) < wanted:
+        by_entry = gateway.get_documents(session, entry_uuids=uuids).entries
+        logical_ids = sorted({*uuids, *(entry.logical_id for entry in by_entry)})
+        entries.extend(gateway.get_documents(session, logical_ids=logical_ids).entries)
+    return only_current(gateway, session, DocumentAnswer(tuple(newest(entries).values())))

@@ -1,0 +1,219 @@
+"""The facade's own conformance resources: what its Consent is made of, as FHIR R4 resources.
+
+CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent. Their canonical URLs are URNs, stable
+whatever the address of the server; each installation serves a resolvable copy at /fhir/<type>/<id>.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from facade.translation.consent_tables import CATEGORY_SYSTEM, PROFILE
+
+Row = Mapping[str, str]
+Rows = Callable[[str], Iterable[Row]]
+Resource = dict[str, Any]
+TYPES = ("CodeSystem", "StructureDefinition", "ValueSet")
+_BASE = "http://hl7.org/fhir/StructureDefinition/"
+_SYSTEMS = {
+    "consent-category": (CATEGORY_SYSTEM, "consent/categories.csv", "What a Consent of the facade states"),
+    "information-channel": (
+        "urn:dmp-facade:information-channel-code",
+        "consent/channels.csv",
+        "How a patient was informed",
+    ),
+    "information-case": (
+        "urn:dmp-facade:information-case-code",
+        "consent/cases.csv",
+        "Which model notice of Annexe 4 an information follows",
+    ),
+}
+
+
+def conformance(rows: Rows, *, date: str) -> dict[tuple[str, str], Resource]:
+    """Every conformance resource by type and id, ``date`` being that of the software's release."""
+    resources = [
+        *(_code_system(name, rows, date) for name in _SYSTEMS),
+        *(_value_set(name, date) for name in _SYSTEMS),
+        _recorded_categories(rows, date),
+        _consent_profile(rows, date),
+        *(_extension(row, date) for row in rows("consent/extensions.csv")),
+    ]
+    return {(resource["resourceType"], resource["id"]): resource for resource in resources}
+
+
+def _header(kind: str, name: str, url: str, title: str, description: str, date: str) -> Resource:
+    return {
+        "resourceType": kind,
+        "id": name,
+        "url": url,
+        "name": "".join(part.capitalize() for part in name.split("-")),
+        "title": title,
+        "status": "active",
+        "experimental": False,
+        "date": date,
+        "publisher": "dmp-facade",
+        "description": description,
+        "jurisdiction": [{"coding": [{"system": "urn:iso:std:iso:3166", "code": "FR"}]}],
+    }
+
+
+def _code_system(name: str, rows: Rows, date: str) -> Resource:
+    url, table, title = _SYSTEMS[name]
+    concepts = [_concept(row) for row in rows(table)]
+    resource = _header("CodeSystem", name, url, title, f"{title}. Each code names its legal source.", date)
+    resource |= {"caseSensitive": True, "content": "complete", "count": len(concepts)}
+    if name == "information-channel":
+        text = "Whether the patient can answer at once: only then is silence non-opposition (référentiel DMP 2.1)"
+        resource["property"] = [{"code": "synchronous", "type": "boolean", "description": text}]
+    return resource | {"concept": concepts}
+
+
+def _concept(row: Row) -> Resource:
+    concept: Resource = {"code": row["code"], "display": row["display_en"]}
+    if "definition_en" in row:
+        concept["definition"] = f"{row['definition_en']} ({row['source']})"
+    concept["designation"] = [{"language": "fr", "value": row["display_fr"]}]
+    if "synchronous" in row:
+        concept["property"] = [{"code": "synchronous", "valueBoolean": row["synchronous"] == "yes"}]
+    return concept
+
+
+def _value_set(name: str, date: str) -> Resource:
+    system, _, title = _SYSTEMS[name]
+    url = f"urn:dmp-facade:vs:{name}"
+    resource = _header("ValueSet", name, url, title, f"Every code of {system}.", date)
+    return resource | {"compose": {"include": [{"system": system}]}}
+
+
+def _recorded_categories(rows: Rows, date: str) -> Resource:
+    codes = [{"code": row["code"]} for row in rows("consent/categories.csv") if row["written"] == "yes"]
+    text = "The categories a client can write; the others are what the DMP holds, and are read only."
+    resource = _header(
+        "ValueSet",
+        "consent-category-written",
+        "urn:dmp-facade:vs:consent-category-written",
+        "Categories that can be written",
+        text,
+        date,
+    )
+    return resource | {"compose": {"include": [{"system": CATEGORY_SYSTEM, "concept": codes}]}}
+
+
+def _consent_profile(rows: Rows, date: str) -> Resource:
+    text = (
+        "One statement of a patient about the access to the DMP. The reason of an opposition is never recorded "
+        "(référentiel DMP EXI 02): every element that could carry one is forbidden here and refused by the server."
+    )
+    resource = _header("StructureDefinition", "consent", PROFILE, "Consent of the facade", text, date)
+    elements = [
+        {"id": "Consent", "path": "Consent"},
+        *(_forbidden(path) for path in _forbidden_paths(rows)),
+        *_slices(rows),
+        _bound("Consent.category", "urn:dmp-facade:vs:consent-category", min=1, max="1"),
+        {"id": "Consent.patient", "path": "Consent.patient", "min": 1},
+        {"id": "Consent.policyRule", "path": "Consent.policyRule", "short": "OPTIN or OPTOUT"},
+        {
+            "id": "Consent.provision.actor",
+            "path": "Consent.provision.actor",
+            "max": "1",
+            "short": "The one professional it is about; absent: the whole structure",
+        },
+    ]
+    ordered = sorted(elements, key=lambda element: _ORDER.index(element["path"]))
+    return resource | {
+        "fhirVersion": "4.0.1",
+        "kind": "resource",
+        "abstract": False,
+        "type": "Consent",
+        "baseDefinition": f"{_BASE}Consent",
+        "derivation": "constraint",
+        "differential": {"element": ordered},
+    }
+
+
+# The order of the elements in Consent (R4), which a differential has to keep.
+_ORDER = (
+    "Consent",
+    "Consent.implicitRules",
+    "Consent.text",
+    "Consent.contained",
+    "Consent.extension",
+    "Consent.modifierExtension",
+    "Consent.identifier",
+    "Consent.category",
+    "Consent.patient",
+    "Consent.source[x]",
+    "Consent.policy",
+    "Consent.policyRule",
+    "Consent.verification",
+    "Consent.provision.period",
+    "Consent.provision.actor",
+    "Consent.provision.action",
+    "Consent.provision.securityLabel",
+    "Consent.provision.class",
+    "Consent.provision.code",
+    "Consent.provision.dataPeriod",
+    "Consent.provision.data",
+    "Consent.provision.provision",
+)
+# What the server itself writes (the kind of an emergency), and the two spellings of one choice element.
+_NOT_FORBIDDEN = {"Consent.provision.purpose", "Consent.sourceAttachment", "Consent.sourceReference"}
+
+
+def _forbidden_paths(rows: Rows) -> list[str]:
+    refused = [row["path"] for row in rows("consent/elements.csv") if row["rule"] == "unsupported"]
+    own = [path for path in refused if path.startswith("Consent.") and path not in _NOT_FORBIDDEN]
+    return [*own, "Consent.source[x]", "Consent.text", "Consent.contained", "Consent.modifierExtension"]
+
+
+def _forbidden(path: str) -> Resource:
+    return {"id": path, "path": path, "max": "0"}
+
+
+def _slices(rows: Rows) -> list[Resource]:
+    slicing = {"discriminator": [{"type": "value", "path": "url"}], "rules": "closed"}
+    whole: Resource = {"id": "Consent.extension", "path": "Consent.extension", "slicing": slicing}
+    return [whole, *(_slice(row) for row in rows("consent/extensions.csv"))]
+
+
+def _slice(row: Row) -> Resource:
+    return {
+        "id": f"Consent.extension:{row['id']}",
+        "path": "Consent.extension",
+        "sliceName": row["id"],
+        "min": 0,
+        "max": "1",
+        "type": [{"code": "Extension", "profile": [row["url"]]}],
+    }
+
+
+def _bound(path: str, value_set: str, **cardinality: Any) -> Resource:
+    binding = {"strength": "required", "valueSet": value_set}
+    return {"id": path, "path": path, **cardinality, "binding": binding}
+
+
+def _extension(row: Row, date: str) -> Resource:
+    resource = _header("StructureDefinition", row["id"], row["url"], row["title"], row["description"], date)
+    value: Resource = {"id": "Extension.value[x]", "path": "Extension.value[x]", "min": 1}
+    value["type"] = [{"code": row["type"]}]
+    if row["codes"]:
+        value["binding"] = {"strength": "required", "valueSet": f"urn:dmp-facade:vs:{row['codes']}"}
+    return resource | {
+        "fhirVersion": "4.0.1",
+        "kind": "complex-type",
+        "abstract": False,
+        "context": [{"type": "element", "expression": "Consent"}],
+        "type": "Extension",
+        "baseDefinition": f"{_BASE}Extension",
+        "derivation": "constraint",
+        "differential": {
+            "element": [
+                {"id": "Extension", "path": "Extension", "max": "1"},
+                {"id": "Extension.extension", "path": "Extension.extension", "max": "0"},
+                {"id": "Extension.url", "path": "Extension.url", "fixedUri": row["url"]},
+                value,
+            ]
+        },
+    }

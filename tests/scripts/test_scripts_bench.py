@@ -1,0 +1,90 @@
+"""``scripts/bench`` runs, says what it must, and leaves nothing behind. Times are never a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCH = [sys.executable, str(ROOT / "scripts" / "bench.d" / "run.py"), "--quick"]
+COSTS = {"facade_ms", "floor_ms", "ratio", "wall_ms", "peak_mb", "rest_mb", "floor_peak_mb"}
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path) -> dict[str, str]:
+    """An environment whose temporary files are in the test's own folder."""
+    return {**os.environ, "TMPDIR": str(tmp_path)}
+
+
+def _left_behind(folder: Path) -> list[object]:
+    """Files, and processes started with a file of the folder."""
+    processes = [
+        (process.info["pid"], process.info["cmdline"])
+        for process in psutil.process_iter(["pid", "cmdline"])
+        if any(str(folder) in argument for argument in process.info["cmdline"] or ())
+    ]
+    return [*processes, *folder.glob("dmp-facade-*")]
+
+
+def _wait_for(there: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while not there():
+        assert process.poll() is None, "the benchmark ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_benchmark_writes_each_comparison_and_leaves_nothing_behind(
+    tmp_path: Path, surroundings: dict[str, str]
+) -> None:
+    file = tmp_path / "bench.json"
+    done = subprocess.run(
+        [*BENCH, "--json", str(file)],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(file.read_text())
+    assert result["same_answer"], "the floor of the search gives another answer than the facade"
+    assert result["machine"]["cores"] >= 1
+    *rows, rest = result["rows"]
+    compared = {(row["name"].split()[0], row["against"]) for row in rows}
+    assert compared == {
+        ("search", "floor"),
+        ("search", "naive"),
+        ("read", "floor"),
+        ("publish", "raw"),
+        ("publish", "parts"),
+        ("retrieve", "raw"),
+        ("retrieve", "parts"),
+    }
+    for row in rows:
+        assert all(isinstance(row[cost], int | float) and row[cost] > 0 for cost in COSTS), row
+        assert row["name"] in done.stdout
+        assert row["floor"] in done.stdout
+    assert rest["peak_mb"] > 0
+    assert _left_behind(tmp_path) == []
+
+
+def test_an_interrupted_benchmark_leaves_nothing_behind(tmp_path: Path, surroundings: dict[str, str]) -> None:
+    with subprocess.Popen(BENCH, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as bench:
+        try:
+            _wait_for(lambda: list(tmp_path.glob("dmp-facade-bench-*/demo/facade.pid")), bench)
+            bench.send_signal(signal.SIGINT)
+            assert bench.wait(20) == 130
+        finally:
+            bench.kill()
+    assert _left_behind(tmp_path) == []
