@@ -15,7 +15,7 @@ from typing import Any
 from facade.domain.access import Act
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
-from facade.domain.errors import DmpUnavailable, FacadeError
+from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.ins import INS
 from facade.domain.masking import Flag
 from facade.records.reservations import Intent, Reservation
@@ -247,13 +247,31 @@ def _send(case: Case, reservation: Reservation, submission: Submission) -> None:
             raise
         services.publications.mark_unknown(reservation.id, now=case.now)
         _after_unknown_outcome(case, reservation, logical_ids, error)
-    except FacadeError:
-        services.publications.mark_failed(reservation.id, now=case.now)
-        raise
+    except FacadeError as error:
+        if not _stored_all_the_same(case, reservation, error):
+            raise
     services.publications.mark_stored(reservation.id, logical_ids, lot=lot_uuid, now=case.now)
     for document in submission.documents:
         if Flag.HIDDEN_FROM_PATIENT in document.entry.masking.flags:
             services.hidden.note(document.entry, case.caller.structure.id, case.now)
+
+
+def _stored_all_the_same(case: Case, reservation: Reservation, error: FacadeError) -> bool:
+    """Settle a refused lot: whether the DMP holds it nevertheless. A SOAP fault may come after the effect.
+
+    Where the DMP cannot be asked the reservation stays unknown, and the repeated request will settle it.
+    """
+    services = case.services
+    if isinstance(error, DmpRefused) and error.channel == "fault":
+        try:
+            found = [services.gateway.find_reference(case.session, each.unique_id) for each in reservation.documents]
+        except FacadeError:
+            services.publications.mark_unknown(reservation.id, now=case.now)
+            return False
+        if all(found):
+            return True
+    services.publications.mark_failed(reservation.id, now=case.now)
+    return False
 
 
 def _after_unknown_outcome(

@@ -14,7 +14,7 @@ from lxml import etree
 
 from facade.dmp import queries, xds
 from facade.dmp.gateway import SoapGateway
-from facade.domain.dmp import DocumentQuery
+from facade.domain.dmp import DocumentQuery, LotQuery
 from facade.domain.document import Availability, XdsTime
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.domain.masking import Flag, Level, Masking
@@ -105,9 +105,17 @@ def test_search(server: DmpServer, gateway: SoapGateway) -> None:
         queries.get_by_unique_id(["1.2.3"], "ObjectRef"),
         queries.get_by_entry_uuid([ENTRY.entry_uuid]),
         queries.get_by_logical_id([ENTRY.entry_uuid]),
+        queries.get_associations([ENTRY.entry_uuid]),
+        queries.get_documents_and_associations([ENTRY.entry_uuid, LOT.entry_uuid]),
+        queries.get_lot(ENTRY.entry_uuid, ""),
+        queries.get_lot("", "1.2.3"),
+        queries.find_lots(PATIENT, LotQuery()),
+        queries.find_lots(
+            PATIENT, LotQuery(content_types=(LOT.content_type,), author_person="<&'", source_ids=("1.2",))
+        ),
     ],
 )
-def test_get_documents(request_text: str) -> None:
+def test_other_queries(request_text: str) -> None:
     valid(etree.fromstring(request_text), "query.xsd")
 
 

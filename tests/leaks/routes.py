@@ -318,5 +318,13 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("DELETE", "/fhir/Consent/<id>"): _nothing,
     ("GET", "/fhir/Consent/<id>/_history"): _nothing,
     ("GET", "/fhir/Consent/<id>/_history/<version>"): _nothing,
+    ("POST", "/fhir/Consent/_search"): _nothing,
+    ("GET", "/fhir/Consent/$information-notice"): _nothing,
+    ("GET", "/fhir/CodeSystem"): _nothing,
+    ("GET", "/fhir/CodeSystem/<id>"): _nothing,
+    ("GET", "/fhir/StructureDefinition"): _nothing,
+    ("GET", "/fhir/StructureDefinition/<id>"): _nothing,
+    ("GET", "/fhir/ValueSet"): _nothing,
+    ("GET", "/fhir/ValueSet/<id>"): _nothing,
     ("GET", "/fhir/AuditEvent"): _nothing,
 }

@@ -54,8 +54,12 @@ def test_the_first_publication_of_a_hidden_document_leaves_nothing_its_patient_c
     assert _acts_since(demo, "patient-adult", "adult", before) == []
 
 
-@pytest.mark.xfail(reason="Case.document is not set on a replay or a 409: the trace names no document and is shown")
-@pytest.mark.parametrize("again", ["replay", "duplicate"])
+_NO_DOCUMENT = pytest.mark.xfail(
+    reason="the trace of a 409 names no document, so it is shown to everybody", strict=True
+)
+
+
+@pytest.mark.parametrize("again", ["replay", pytest.param("duplicate", marks=_NO_DOCUMENT)])
 def test_a_repeated_publication_of_a_hidden_document_leaves_nothing_its_patient_can_read(
     demo: RunningDemo, again: str
 ) -> None:
@@ -79,7 +83,6 @@ def test_a_hidden_replacement_leaves_nothing_its_patient_can_read(demo: RunningD
     assert _acts_since(demo, "patient-adult", "adult", before) == []
 
 
-@pytest.mark.xfail(reason="an old, unmasked version counts as seen: traces about the masked document are shown")
 def test_hiding_a_document_afterwards_takes_its_history_from_its_patient(demo: RunningDemo) -> None:
     document = demo.publish("author-doctor", "adult")["id"]
     assert demo.label("author-doctor", document, "INVISIBLE_PATIENT").status_code == 200

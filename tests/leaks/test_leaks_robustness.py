@@ -47,8 +47,10 @@ def test_deep_xml_is_refused(demo: RunningDemo, depth: int) -> None:
     assert answer.status_code in (400, 422), answer.text
 
 
-@pytest.mark.xfail(reason=f"{_LONG_NUMBER}; isdigit() holds for ² and int() does not")
-@pytest.mark.parametrize("name", ["_count", "_offset"])
+_NOT_A_NUMBER = pytest.mark.xfail(reason=f"{_LONG_NUMBER}; isdigit() holds for ² and int() does not", strict=True)
+
+
+@pytest.mark.parametrize("name", [pytest.param("_count", marks=_NOT_A_NUMBER), "_offset"])
 @pytest.mark.parametrize("value", ["²", _NINES])
 def test_a_strange_number_of_a_search_is_refused(demo: RunningDemo, name: str, value: str) -> None:
     body = urlencode({"patient.identifier": demo.ins("adult"), name: value})
@@ -106,13 +108,14 @@ def test_bodies_that_never_come_do_not_stop_the_others(fresh_demo: RunningDemo) 
     )
     held = []
     try:
-        for _ in range(140):
+        for _ in range(300):
             connection = socket.create_connection((str(address.hostname), int(address.port or 0)))
             connection.sendall(head.encode())
             held.append(connection)
         time.sleep(1.0)
-        with requests.get(f"{demo.root}/healthz", timeout=10) as answer:
-            assert answer.status_code == 200
+        for _ in range(4):
+            with requests.get(f"{demo.root}/healthz", timeout=5) as answer:
+                assert answer.status_code == 200
     except requests.Timeout:
         pytest.fail("the process answered nobody")
     finally:

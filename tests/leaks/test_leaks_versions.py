@@ -9,7 +9,6 @@ import pytest
 from tests.leaks.routes import existing, find
 from tests.support.demo import RunningDemo
 
-_OLD_VERSION = "each entry is judged by its own labels: the version before the mask is unmasked and Deprecated"
 READERS = (
     ("other-doctor", "adult", "MASQUE_PS"),
     ("patient-adult", "adult", "INVISIBLE_PATIENT"),
@@ -23,7 +22,6 @@ def _masked(demo: RunningDemo, patient: str, flag: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.xfail(reason=_OLD_VERSION, strict=True)
 @pytest.mark.parametrize(("reader", "patient", "flag"), READERS)
 def test_superseded_metadata_of_a_masked_document_is_not_found(
     demo: RunningDemo, reader: str, patient: str, flag: str
@@ -35,7 +33,6 @@ def test_superseded_metadata_of_a_masked_document_is_not_found(
         assert not [name for name in document.names if name in str(found)]
 
 
-@pytest.mark.xfail(reason=_OLD_VERSION, strict=True)
 def test_a_withdrawn_document_leaves_no_old_version_behind(demo: RunningDemo) -> None:
     document = demo.publish("author-doctor", "adult")
     demo.label("author-doctor", document["id"], "MASQUE_PS")
@@ -43,7 +40,6 @@ def test_a_withdrawn_document_leaves_no_old_version_behind(demo: RunningDemo) ->
     assert document["id"] not in demo.search("treating-doctor", "adult", status="current,superseded").text
 
 
-@pytest.mark.xfail(reason=_OLD_VERSION, strict=True)
 def test_metadata_versions_of_a_visible_document_are_not_counted_twice(demo: RunningDemo) -> None:
     document = demo.publish("author-doctor", "adult")
     demo.label("author-doctor", document["id"], "MASQUE_PS")

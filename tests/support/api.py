@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import requests
 from fhir.resources.R4B import get_fhir_model_class
+from flask import Flask
 
+from facade.app import create_app
 from facade.records.engine import open_database
 from facade.records.traces import StoredTrace, Traces
+from facade.settings import Settings
+from facade.transactions.services import Services
 from tests.support.demo import LOINC, RunningDemo, pdf
 
 LIST_TYPES = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
@@ -151,6 +155,11 @@ def matches(answer: requests.Response) -> list[Resource]:
 def transactions(demo: RunningDemo, since: int) -> list[str]:
     """What the DMP was asked since its log had this length."""
     return sorted(line["transaction"] for line in demo.log()[since:])
+
+
+def application() -> Flask:
+    """The facade's routes and their documentation, with nothing behind them."""
+    return create_app(Settings(), cast(Services, object()))
 
 
 class TraceBook:
