@@ -17,6 +17,7 @@ from werkzeug.datastructures import MIMEAccept
 from facade.api.declared import Declaration
 from facade.api.exchange import JSON, XML, accepted, actor, fhir, services
 from facade.api.interactions import interaction
+from facade.api.versions import etag
 from facade.domain.errors import InvalidInput
 from facade.transactions.read_document import Content, Forms, retrieve_document
 
@@ -67,7 +68,7 @@ def _as_binary(content: Content, id: str) -> Response:  # noqa: A002 - FHIR's ow
         "contentType": content.media_type,
         "data": pybase64.b64encode_as_string(content.data),
     }
-    return fhir(resource, headers={"ETag": f'W/"{content.version}"'})
+    return fhir(resource, headers=etag(content.version))
 
 
 def _streamed(content: Content) -> Response:
@@ -78,5 +79,5 @@ def _streamed(content: Content) -> Response:
     response.content_length = len(view)
     # A CDA comes from third parties: it must never be rendered in the facade's own origin.
     response.headers["Content-Disposition"] = "attachment"
-    response.headers["ETag"] = f'W/"{content.version}"'
+    response.headers.update(etag(content.version))
     return response

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, request
 from flask_smorest import Blueprint
 
-from facade.api.bundles import page_links, searchset
+from facade.api.bundles import page_links, searchset, used_parameters
 from facade.api.consent_search import read_search
 from facade.api.declared import Declaration, Parameter
 from facade.api.document_reference import form_parameters
@@ -20,6 +20,7 @@ from facade.api.exchange import (
     actor,
     body_bytes,
     body_resource,
+    empty,
     error_table,
     fhir,
     language,
@@ -43,6 +44,7 @@ _SEARCH = (
     Parameter("_id", "token", "Ids of Consents"),
 )
 _CREATE = Declaration("create", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
+_BY_POST = Declaration("search-type", "Consent", body="application/x-www-form-urlencoded")
 _UPDATE = Declaration("update", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
 
 
@@ -60,7 +62,7 @@ def search() -> Response:
     return _search(list(request.args.items(multi=True)))
 
 
-@interaction(blueprint, "POST", "/Consent/_search", Declaration("search-type", "Consent"), 200)
+@interaction(blueprint, "POST", "/Consent/_search", _BY_POST, 200)
 def search_by_post() -> Response:
     """The same with the parameters in a form body."""
     form = body_bytes(services().settings.max_body_bytes)
@@ -87,7 +89,7 @@ def withdraw(id: str) -> Response:  # noqa: A002 - FHIR's own name
     return _answer(consents.withdraw_consent(services(), actor(), id, expected_version()))
 
 
-@interaction(blueprint, "GET", "/Consent/<id>/_history", Declaration("", "Consent"), 200)
+@interaction(blueprint, "GET", "/Consent/<id>/_history", Declaration("history-instance", "Consent"), 200)
 def history(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Every version of a statement, newest first."""
     found = consents.read_history(services(), actor(), id)
@@ -103,7 +105,7 @@ def history(id: str) -> Response:  # noqa: A002 - FHIR's own name
     )
 
 
-@interaction(blueprint, "GET", "/Consent/<id>/_history/<version>", Declaration("", "Consent"), 200)
+@interaction(blueprint, "GET", "/Consent/<id>/_history/<version>", Declaration("vread", "Consent"), 200)
 def vread(id: str, version: str) -> Response:  # noqa: A002 - FHIR's own name
     """One version of a statement."""
     if not (version.isascii() and version.isdigit() and len(version) <= 9):  # noqa: PLR2004 - fits any counter
@@ -135,6 +137,7 @@ def _search(params: list[tuple[str, str]]) -> Response:
     total = len(found.resources)
     patient_id = parts.ids.seal_patient(asked.wanted.patient)
     kept = [(name, value) for name, value in params if name in ("status", "category", "_id")]
+    kept = used_parameters(kept, (), asked.wanted.patient)
     url = f"{parts.settings.fhir_base}/Consent"
     links = page_links(url, kept, patient_id, offset=asked.offset, count=asked.count, total=total)
     return fhir(searchset(parts.settings.fhir_base, page, total=total, links=links, issues=issues))
@@ -143,7 +146,7 @@ def _search(params: list[tuple[str, str]]) -> Response:
 def _answer(recorded: Recorded, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     sent = {**etag(recorded.version), **(headers or {})}
     if preference() == "minimal":
-        return Response(status=status, headers=sent)
+        return empty(status, sent)
     return fhir(recorded.resource, status, sent)
 
 

@@ -30,6 +30,7 @@ from facade.api.exchange import (
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
+from facade.api.versions import etag, expected_version
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
 from facade.transactions.find_documents import Found, Page, find_documents
@@ -70,7 +71,6 @@ _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
 _BY_POST = Declaration("search-type", "DocumentReference", body=_FORM)
 _OFFSET = re.compile(r"^[0-9]{1,9}\Z")
-_VERSION = re.compile(r'^(?:W/)?"(\d+)"$')
 _DEFAULT_COUNT = 50
 
 
@@ -86,7 +86,7 @@ def create() -> Response:
     stored = published.resources[0]
     headers = {
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
-        "ETag": f'W/"{published.entries[0].version}"',
+        **etag(published.entries[0].version),
     }
     return _created(stored, published, headers)
 
@@ -108,13 +108,13 @@ def search_by_post() -> Response:
 def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Read one document's metadata."""
     found = read_document(services(), actor(), id)
-    return fhir(found.resource, headers={"ETag": f'W/"{found.version}"'})
+    return fhir(found.resource, headers=etag(found.version))
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference/<id>", _PATCH, 200)
 def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Change securityLabel or availability: TD3.3."""
-    return _updated(update_by_id(services(), actor(), id, _patch_body(), _expected_version()))
+    return _updated(update_by_id(services(), actor(), id, _patch_body(), expected_version()))
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference", replace(_PATCH, parameters=(_IDENTIFIER, _PATIENT)), 200)
@@ -130,14 +130,14 @@ def patch_by_identifier() -> Response:
         patient = read_patient_token(patient_system, patient_value, services().subjects, "patient.identifier")
     if not target.unique_id:
         raise InvalidInput.of("patch.condition-missing", "identifier")
-    body, version = _patch_body(), _expected_version()
+    body, version = _patch_body(), expected_version()
     return _updated(update_by_identifier(services(), actor(), patient, target.unique_id, body, version))
 
 
 @interaction(blueprint, "DELETE", "/DocumentReference/<id>", Declaration("delete", "DocumentReference"), 200)
 def delete(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Withdraw a document for good (TD3.3c), as the isDeleted patch does."""
-    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, _expected_version()))
+    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, expected_version()))
 
 
 WITHDRAWAL = [
@@ -220,18 +220,8 @@ def _patch_body() -> Any:
     return parse_json(data)
 
 
-def _expected_version() -> int | None:
-    given = request.headers.get("If-Match", "").strip()
-    if not given or given == "*":
-        return None
-    found = _VERSION.match(given)
-    if found is None:
-        raise InvalidInput.of("version.malformed", "If-Match")
-    return int(found.group(1))
-
-
 def _updated(updated: Updated) -> Response:
-    headers = {"ETag": f'W/"{updated.version}"'}
+    headers = etag(updated.version)
     if updated.resource is None:
         problem = Problem("update.no-longer-visible", severity="information")
         return fhir(outcome([error_table().issue(problem, language())]), headers=headers)

@@ -32,10 +32,10 @@ _BODY_REFUSALS = {
     "415": "The media type of the body is not accepted",
     "422": "The request is understood and breaks a rule; the OperationOutcome names element, value and rule",
 }
-_CREATE_REFUSALS = {"409": "It was published before, or is being published"}
+_CREATE_REFUSALS = {"409": "It was sent before, or is being sent"}
 _UPDATE_REFUSALS = {
-    "405": "The patch touches an element that may not change",
-    "409": "The document changed during the update",
+    "405": "The change touches an element that may not change",
+    "409": "The resource changed during the update",
     "412": "If-Match is not the current version, or several documents match",
     "422": _BODY_REFUSALS["422"],
 }
@@ -58,6 +58,7 @@ _UPDATE_HEADERS = (
 _MORE_HEADERS: dict[str, _Headers] = {
     "create": _CREATE_HEADERS,
     "transaction": _CREATE_HEADERS,
+    "update": _UPDATE_HEADERS,
     "patch": _UPDATE_HEADERS,
     "delete": _UPDATE_HEADERS,
     "search-type": (("Prefer", "handling=strict or handling=lenient (default)", None),),
@@ -117,7 +118,7 @@ def _refusals(declaration: Declaration) -> dict[str, str]:
     found = _REFUSALS | (_BODY_REFUSALS if declaration.body else {})
     if declaration.interaction in ("create", "transaction"):
         return found | _CREATE_REFUSALS
-    return found | _UPDATE_REFUSALS if declaration.interaction in ("patch", "delete") else found
+    return found | _UPDATE_REFUSALS if declaration.interaction in ("update", "patch", "delete") else found
 
 
 def _headers(declaration: Declaration) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from facade.api.exchange import JSON, XML, fhir, services, wants_xml
 
 blueprint = Blueprint("metadata", __name__, description="What this server can do. No token needed.")
 _PATCH_FORMATS = [JSON, XML, "application/json-patch+json"]
-_ORDER = ("read", "create", "update", "patch", "delete", "search-type")
+_ORDER = ("read", "vread", "history-instance", "create", "update", "patch", "delete", "search-type")
 
 
 @blueprint.route("/metadata")

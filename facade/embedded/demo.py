@@ -204,6 +204,7 @@ class Demo:
             'editor = "EDITEUR EXEMPLE"\noid = "1.2.250.1.999.2.1"',
             *(_structure(structure, today) for structure in sample.STRUCTURES if structure is not sample.STRANGER),
             "[dmp]",
+            "read_timeout = 10",
             f'base_url = "https://127.0.0.1:{self.ports.dmp}/{SERVICES}"',
             f'ca = "{pki / "ca.pem"}"',
             f'auth_certificate = "{pki / "auth_cli.pem"}"',

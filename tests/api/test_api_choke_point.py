@@ -92,8 +92,8 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("POST", "/fhir/Patient/_search"): (_form("/Patient/_search", "identifier"), ["check"]),
     ("GET", "/fhir/AuditEvent"): (_get("/AuditEvent", "patient.identifier"), ["read-traces"]),
     ("HEAD", "/fhir/AuditEvent"): (_get("/AuditEvent", "patient.identifier"), ["read-traces"]),
-    ("GET", "/fhir/Consent"): (_get("/Consent", "patient.identifier"), ["read-consent"]),
-    ("HEAD", "/fhir/Consent"): (_get("/Consent", "patient.identifier"), ["read-consent"]),
+    ("GET", "/fhir/Consent"): (_get("/Consent", "patient.identifier"), ["list-authorisations", "read-consent"]),
+    ("HEAD", "/fhir/Consent"): (_get("/Consent", "patient.identifier"), ["list-authorisations", "read-consent"]),
 }
 
 

@@ -1,4 +1,4 @@
-"""A Consent of a record one has no part in answers as one that does not exist; nobody shuts out another's professional."""
+"""A Consent of a foreign record answers as none; nobody shuts out another structure's professional."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def _opposition(demo: RunningDemo, patient: str, category: str, professional: st
     return resource
 
 
-@pytest.mark.xfail(reason="a citizen who is not paired gets 403 for a Consent that exists, 404 for none")
 @pytest.mark.parametrize("reader", ["patient-adult", "representative-minor", "catalogue-app"])
 def test_a_consent_of_a_foreign_record_answers_as_none(fresh_demo: RunningDemo, reader: str) -> None:
     demo = fresh_demo
