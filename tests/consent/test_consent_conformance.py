@@ -51,7 +51,7 @@ def test_the_capability_statement_names_the_profile(demo: RunningDemo) -> None:
     served = {each["type"]: each for each in demo.call("", "GET", "/metadata").json()["rest"][0]["resource"]}
     assert served["Consent"]["supportedProfile"] == ["urn:dmp-facade:consent"]
     codes = {each["code"] for each in served["Consent"]["interaction"]}
-    assert codes >= {"create", "read", "update", "delete", "search-type"}
+    assert codes == {"create", "read", "vread", "history-instance", "update", "delete", "search-type"}
     for kind in ("CodeSystem", "StructureDefinition", "ValueSet"):
         assert [each["code"] for each in served[kind]["interaction"]] == ["read", "search-type"]
 

@@ -14,46 +14,16 @@ import pytest
 from facade.dmp.gateway import SoapGateway
 from facade.dmp.multipart import MultipartBody, Part
 from facade.domain.dmp import DocumentQuery
-from facade.domain.document import Availability
-from facade.domain.errors import DmpRefused, DmpUnavailable
+from facade.domain.errors import DmpRefused
 from tests.support import dmp_answers as answers
+from tests.support.dmp_acts import CHANGES, HTML, find, mask, publish, unavailable
 from tests.support.dmp_callers import make_config, session
-from tests.support.dmp_entries import ENTRY, LOT, SUBMISSION, submission_of
+from tests.support.dmp_entries import submission_of
 from tests.support.dmp_server import DmpServer, Issued, Pki, Reply, Respond, Seen, envelope, mtom
 
 Make = Callable[..., SoapGateway]
 
 
-def find(gateway: SoapGateway) -> object:
-    return gateway.find_documents(session(), DocumentQuery())
-
-
-def publish(gateway: SoapGateway) -> object:
-    gateway.publish(session(), SUBMISSION)
-    return None
-
-
-def mask(gateway: SoapGateway) -> object:
-    gateway.update_metadata(session(), LOT, ENTRY)
-    return None
-
-
-def archive(gateway: SoapGateway) -> object:
-    gateway.update_status(session(), LOT, ENTRY, Availability.ARCHIVED)
-    return None
-
-
-CHANGES = [publish, mask, archive]
-
-
-def unavailable(act: Callable[[SoapGateway], object], gateway: SoapGateway) -> DmpUnavailable:
-    with pytest.raises(DmpUnavailable) as caught:
-        act(gateway)
-    assert caught.value.retry_after is not None
-    return caught.value
-
-
-HTML = Reply(b"<html><body>Erreur interne</body></html>", status=500, content_type="text/html")
 AFTER_SENDING: dict[str, tuple[Respond, str]] = {
     "html": (lambda _: HTML, "dmp.answer-invalid"),
     "empty": (lambda _: Reply(b""), "dmp.answer-invalid"),
@@ -280,33 +250,6 @@ def test_calls_to_one_service_run_at_the_same_time(server: DmpServer, gateway: S
     assert server.most_at_once == 6
 
 
-def test_a_full_pool_refuses_at_once_and_is_no_failure_of_the_dmp(server: DmpServer, make_gateway: Make) -> None:
-    gateway = make_gateway(pool_size=2, circuit_failures=1)
-    release = threading.Event()
-
-    def respond(seen: Seen) -> Reply:
-        release.wait(5)
-        return Reply(envelope(answers.search(), seen.message_id))
-
-    server.respond = respond
-    threads = [threading.Thread(target=find, args=(gateway,)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    while server.busy < 2:
-        time.sleep(0.01)
-    began = time.monotonic()
-    for act in (find, publish):
-        error = unavailable(act, gateway)
-        assert error.problems[0].code == "dmp.pool-full"
-        assert not error.outcome_unknown
-    assert time.monotonic() - began < 1
-    release.set()
-    for thread in threads:
-        thread.join()
-    find(gateway)
-    assert len(server.seen) == 3
-
-
 def test_each_transaction_has_its_own_patience(server: DmpServer, make_gateway: Make) -> None:
     server.respond = lambda seen: Reply(
         envelope(answers.search() if b"AdhocQuery" in seen.message else answers.registry(), seen.message_id), delay=0.6
@@ -359,65 +302,3 @@ def test_a_document_is_sent_in_slices_that_each_have_their_time(server: DmpServe
     server.respond = answers.plain(answers.registry())
     gateway.publish(session(), submission_of(content))
     assert content in server.seen[0].body
-
-
-def test_after_several_failures_the_dmp_is_left_alone_and_tried_again(server: DmpServer, make_gateway: Make) -> None:
-    gateway = make_gateway(circuit_failures=3, circuit_seconds=1)
-    server.respond = lambda _: HTML
-    for _ in range(3):
-        assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
-    error = unavailable(find, gateway)
-    assert error.problems[0].code == "dmp.circuit-open"
-    assert not unavailable(mask, gateway).outcome_unknown
-    assert 1 <= (error.retry_after or 0) <= 2
-    assert len(server.seen) == 3
-    time.sleep(1.1)
-    server.respond = answers.plain(answers.search())
-    find(gateway)
-    find(gateway)
-    assert len(server.seen) == 5
-
-
-def test_a_failed_trial_leaves_it_alone_again(server: DmpServer, make_gateway: Make) -> None:
-    gateway = make_gateway(circuit_failures=1, circuit_seconds=1)
-    server.respond = lambda _: HTML
-    unavailable(find, gateway)
-    time.sleep(1.1)
-    assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
-    assert unavailable(find, gateway).problems[0].code == "dmp.circuit-open"
-
-
-def test_one_trial_at_a_time(server: DmpServer, make_gateway: Make) -> None:
-    gateway = make_gateway(circuit_failures=1, circuit_seconds=1)
-    server.respond = lambda _: HTML
-    unavailable(find, gateway)
-    time.sleep(1.1)
-    server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), delay=0.4)
-    codes: list[str] = []
-
-    def work() -> None:
-        try:
-            find(gateway)
-            codes.append("ok")
-        except DmpUnavailable as error:
-            codes.append(error.problems[0].code)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(codes) == ["dmp.circuit-open"] * 3 + ["ok"]
-
-
-def test_refusals_do_not_open_the_circuit_and_services_are_apart(server: DmpServer, make_gateway: Make) -> None:
-    gateway = make_gateway(circuit_failures=2)
-    server.respond = answers.plain(answers.fault("env:DMPInvalidCertificate", "x"))
-    for _ in range(4):
-        with pytest.raises(DmpRefused):
-            find(gateway)
-    server.respond = lambda _: HTML
-    for _ in range(3):
-        unavailable(find, gateway)
-    server.respond = answers.plain(answers.registry())
-    publish(gateway)
