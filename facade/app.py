@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api
@@ -52,6 +53,8 @@ from facade.translation.sealed_ids import SealedIds, derive_key
 from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
 
+# What a client may send is without bound, what is counted must not be.
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DISCOVERY = "/.well-known/openid-configuration"
 _FHIR = (system, worklist, document_reference, binary, patient, consent, audit_event, conformance, metadata)
 
@@ -61,7 +64,9 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     configure(settings.log_level)
     app = Flask("facade", static_folder=None)
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     app.extensions["dmp_facade"] = services or wire(settings)
+    app.extensions["dmp_facade_bodies"] = BoundedSemaphore(max(1, settings.threads // 2))
     app.extensions["dmp_facade_errors"] = ErrorTable(
         knowledge.rows("errors/facade.csv"), knowledge.rows("errors/dmp.csv"), knowledge.rows("access/rules.csv")
     )
@@ -207,6 +212,7 @@ def _register(api: Api, blueprint: SmorestBlueprint, prefix: str) -> None:
 
 def _observe(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "-"
-    metrics.observe_request(route, request.method, response.status_code)
-    log_request(route, request.method, response.status_code, g.get("correlation_id", ""))
+    method = request.method if request.method in _METHODS else "other"
+    metrics.observe_request(route, method, response.status_code)
+    log_request(route, method, response.status_code, g.get("correlation_id", ""))
     return response

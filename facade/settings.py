@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
     max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")
     max_page: int = Field(200, description="Largest _count")
+    metrics_addresses: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("seal_secrets")

@@ -6,7 +6,8 @@ FHIR R4 http.html (content types, _format, _pretty, Prefer); headers of the faca
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,7 +17,7 @@ from werkzeug.datastructures import MIMEAccept
 
 from facade.api.outcomes import ErrorTable
 from facade.domain.access import Purpose
-from facade.domain.errors import InvalidInput
+from facade.domain.errors import FacadeError, InvalidInput, Problem
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
 from facade.translation import fhir_xml
@@ -26,6 +27,9 @@ XML = "application/fhir+xml"
 _JSON_TYPES = {JSON, "application/json", "text/json", "application/json+fhir", "json"}
 _XML_TYPES = {XML, "application/xml", "text/xml", "application/xml+fhir", "xml"}
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_GATE_SECONDS, _BUSY_SECONDS = 0.25, 5
+_MAX_DEPTH = 60
+_MAX_ELEMENTS = 20_000
 _CHUNK = 256 * 1024
 # A client that is still sending when it is refused must be able to finish, or it sees a broken connection, not a 413.
 _DRAIN_FACTOR = 4
@@ -85,7 +89,21 @@ def strict() -> bool:
 
 
 def body_bytes(limit: int) -> bytes:
-    """The request body. Raises InvalidInput ``body.too-large`` before more than ``limit`` bytes are kept."""
+    """The request body. Raises InvalidInput ``body.too-large`` before more than ``limit`` bytes are kept.
+
+    Bodies that come slowly, or never, may hold half of the threads: above that FacadeError ``busy`` (503), so that
+    reading and health checks go on.
+    """
+    gate: BoundedSemaphore = current_app.extensions["dmp_facade_bodies"]
+    if not gate.acquire(timeout=_GATE_SECONDS):
+        raise FacadeError(Problem("busy"), retry_after=_BUSY_SECONDS)
+    try:
+        return _read_body(limit)
+    finally:
+        gate.release()
+
+
+def _read_body(limit: int) -> bytes:
     declared = request.content_length
     if declared is not None and declared > limit:
         _drain(min(declared, limit * _DRAIN_FACTOR))
@@ -121,10 +139,31 @@ def body_resource(*expected: str) -> dict[str, Any]:
         raise InvalidInput.of("body.media-type", "Content-Type", value=media_type[:60] or "-")
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         raise InvalidInput.of("body.not-a-resource")
+    _check_size(resource)
     found = resource["resourceType"]
     if found not in expected:
         raise InvalidInput.of("resource.wrong-type", "resourceType", found=found[:40], expected=" / ".join(expected))
     return resource
+
+
+def _check_size(resource: Any) -> None:
+    """Refuse a body of so many or so nested elements that reading it would keep a processor busy for seconds.
+
+    Raises InvalidInput ``body.too-deep`` or ``body.too-many-elements``.
+    """
+    count, level, here = 0, 0, [resource]
+    while here:
+        level += 1
+        if level > _MAX_DEPTH:
+            raise InvalidInput.of("body.too-deep", limit=str(_MAX_DEPTH))
+        count += len(here)
+        if count > _MAX_ELEMENTS:
+            raise InvalidInput.of("body.too-many-elements", limit=str(_MAX_ELEMENTS))
+        here = [inner for each in here if isinstance(each, dict | list) for inner in _inside(each)]
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def parse_json(data: bytes) -> Any:

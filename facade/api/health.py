@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from flask_smorest import Blueprint
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from werkzeug.exceptions import NotFound
 
 from facade.api.exchange import services
 from facade.transactions.readiness import readiness, warnings
@@ -38,6 +39,8 @@ def ready() -> Response:
 @blueprint.response(200, description="Prometheus text format", content_type="text/plain")
 def metrics() -> Response:
     """Metrics of all server processes."""
+    if request.remote_addr not in services().settings.metrics_addresses:
+        raise NotFound
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

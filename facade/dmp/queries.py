@@ -1,7 +1,8 @@
 """ITI-18 stored queries: the parameters of a search as slots.
 
 Source: ITI TF-2 3.18.4.1.2.3 (coding of parameters), 3.18.4.1.2.3.7 (queries); the DMP wants the patient id quoted and
-without parentheses. Values of one parameter are alternatives, one rim:Value each.
+without parentheses. Ids and statuses are alternatives, one rim:Value each. Codes and references stand in one list:
+several rim:Value of what a document may have many times (eventCodeList, referenceIdList) would all be required.
 """
 
 from __future__ import annotations
@@ -24,8 +25,13 @@ def _alternatives(values: Iterable[str]) -> list[str]:
     return [f"({_quoted(value)})" for value in values]
 
 
+def _listed(values: Iterable[str]) -> list[str]:
+    listed = ",".join(_quoted(value) for value in values)
+    return [f"({listed})"] if listed else []
+
+
 def _codes(codes: Iterable[Coded]) -> list[str]:
-    return _alternatives(f"{code.code}^^{code.scheme}" for code in codes)
+    return _listed(f"{code.code}^^{code.scheme}" for code in codes)
 
 
 def _time(time: XdsTime | None) -> list[str]:
@@ -61,7 +67,7 @@ def find_documents(patient: INS, query: DocumentQuery) -> str:
         "AuthorPerson": _alternatives([author] if author else []),
         "FormatCode": _codes(query.format_codes),
         "Status": _alternatives(status.value for status in query.statuses),
-        "ReferenceIdList": _alternatives(write_cxi(reference) for reference in query.references),
+        "ReferenceIdList": _listed(write_cxi(reference) for reference in query.references),
     }
     slots = "".join(slot(entry + name, values) for name, values in parameters.items())
     query_id = xds.FIND_DOCUMENTS_BY_REFERENCE if query.references else xds.FIND_DOCUMENTS

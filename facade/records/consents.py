@@ -58,7 +58,7 @@ class Channel(StrEnum):
 class Statement:
     """What was stated.
 
-    ``professional_id`` narrows an opposition to consultation to one professional, wherever that person works.
+    ``professional_id`` narrows an opposition to consultation to one professional of that structure.
     ``channel``, ``case`` (1 to 3 of Annexe 4) and ``informed_at`` belong to ``information-given`` alone, which needs
     the first. Raises InvalidInput where a field does not fit the category or has not the shape of its kind.
     """
@@ -182,9 +182,9 @@ class Consents:
 
 
 def _touches(statement: Statement, structure_id: str, person_id: str) -> bool:
-    if statement.professional_id:
-        return statement.professional_id == person_id
-    return statement.structure_id == structure_id
+    """A structure records what its patients say of itself: of all its professionals, or of one of them."""
+    same_structure = statement.structure_id == structure_id
+    return same_structure and statement.professional_id in ("", person_id)
 
 
 def _check_id(shape: re.Pattern[str], value: str, element: str) -> None:

@@ -100,10 +100,14 @@ class Publications:
                 .values(live_unique_id=None, live_content=None, withdrawn_at=now)
             )
 
-    def patient_of(self, unique_id: str) -> INS | None:
-        """Under which patient a live document was published here; None for one this facade does not know."""
+    def patient_of(self, unique_id: str, structure_id: str) -> INS | None:
+        """Under which patient this structure published a live document here; None for one it did not publish."""
         found = publications.c
-        query = select(found.patient_oid, found.patient_value).where(found.live_unique_id == unique_id)
+        query = (
+            select(found.patient_oid, found.patient_value)
+            .join_from(publications, submissions)
+            .where(found.live_unique_id == unique_id, submissions.c.structure_id == structure_id)
+        )
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
             return INS.of(row.patient_oid, row.patient_value) if row else None

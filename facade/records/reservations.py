@@ -46,11 +46,16 @@ class Intent:
     media_type: str
     size: int
     replaces: str = ""
+    structure_id: str = ""
 
     @property
     def content(self) -> str:
-        """A digest of what makes a document the same document: patient, content, type (and what it replaces)."""
-        parts = (self.patient.kind.value, self.patient.value, self.sha1, self.type_code, self.replaces)
+        """A digest of what makes a document the same document of a structure: patient, content, type, what it replaces.
+
+        Only within one structure: elsewhere the refusal would tell that somebody else's document exists.
+        """
+        patient = self.patient
+        parts = (self.structure_id, patient.kind.value, patient.value, self.sha1, self.type_code, self.replaces)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def columns(self, submission_id: str, rank: int) -> dict[str, str | int]:

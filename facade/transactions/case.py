@@ -97,12 +97,19 @@ class Case:
             self._note(self.act, decision)
             raise Refused(decision)
 
-    def require(self, dossier: Dossier, document: DocumentEntry | None = None, act: Act | None = None) -> Decision:
-        """Judge the act on the record, or on one document of it.
+    def require(
+        self,
+        dossier: Dossier,
+        document: DocumentEntry | None = None,
+        act: Act | None = None,
+        *,
+        about: DocumentEntry | None = None,
+    ) -> Decision:
+        """Judge the act on the record, or on one document of it; its trace is ``about`` another where that is given.
 
         Raises NotFound when the document must not exist for this caller, Refused for every other denial.
         """
-        decision = self._decide(dossier, document, act or self.act)
+        decision = self._decide(dossier, document, act or self.act, about or document)
         if decision.permits:
             return decision
         if self.services.access.scope(decision.rule) is Scope.DOCUMENT:
@@ -160,16 +167,19 @@ class Case:
         self._transactions = dict(acts)
 
     def replayed(self, documents: Iterable[DocumentEntry]) -> None:
-        """Note that the answer is that of an earlier request of this caller, which was judged then."""
+        """Note that the answer is that of an earlier request of this caller: nothing was done to these drafts now."""
+        self._judged.clear()
         for document in documents:
             self._note(self.act, _REPLAYED, document)
 
-    def _decide(self, dossier: Dossier, document: DocumentEntry | None, act: Act) -> Decision:
+    def _decide(
+        self, dossier: Dossier, document: DocumentEntry | None, act: Act, about: DocumentEntry | None
+    ) -> Decision:
         services = self.services
         decision = access.decide(
             services.access, self.caller, act, dossier, document, self.context, self.patient, services.policy
         )
-        self._note(act, decision, document)
+        self._note(act, decision, about)
         return decision
 
     def _note(self, act: Act, decision: Decision, document: DocumentEntry | None = None) -> None:

@@ -106,11 +106,12 @@ def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> D
     target = prepared.draft.replaces
     if target is None:
         return None
+    case.require(dossier, None, Act.REPLACE)
     current = _find_target(case, target)
     if current is None:
         raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target")
     try:
-        case.require(dossier, current, Act.REPLACE)
+        case.require(dossier, current, Act.REPLACE, about=prepared.entry)
     except NotFound as error:
         raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target") from error
     return current

@@ -100,12 +100,16 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
         for context, (resource, text) in zip(contexts, order.documents, strict=True)
     ]
     lot, lot_filled = _lot(case, subject, order, drafts)
+    dossier = services.gateway.check_access(case.session)
+    # Judged before the ledger is looked at: what was published before is told to those only who may publish.
+    case.require(dossier)
+    for draft in drafts:
+        case.require(dossier, draft.entry)
     reservation = _reserve(case, order, drafts)
     if reservation.replay:
         return _replay(case, reservation, drafts)
     try:
-        dossier = services.gateway.check_access(case.session)
-        submission = _judge_and_wrap(case, dossier, drafts, lot)
+        submission = _wrap(case, dossier, drafts, lot)
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
@@ -175,7 +179,14 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
     services = case.services
     intents = [
         Intent(
-            case.patient, draft.entry.unique_id, draft.sha1, draft.entry.type_code.code, draft.media_type, draft.size
+            case.patient,
+            draft.entry.unique_id,
+            draft.sha1,
+            draft.entry.type_code.code,
+            draft.media_type,
+            draft.size,
+            replaces=draft.draft.replaces.unique_id if draft.draft.replaces else "",
+            structure_id=case.caller.structure.id,
         )
         for draft in drafts
     ]
@@ -214,13 +225,11 @@ def _replay(case: Case, reservation: Reservation, drafts: Sequence[Prepared]) ->
     return Published(case.patient, entries, resources, lot_id, (), (), replayed=True)
 
 
-def _judge_and_wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:
+def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:
     services = case.services
-    case.require(dossier)
     traits = dossier.traits if services.settings.traits_from_dmp else Traits()
     documents = []
     for draft in drafts:
-        case.require(dossier, draft.entry)
         replaced = target_of_replacement(case, dossier, draft)
         named = complete.entry(draft.entry, draft.subject.source, traits)
         content = draft.cda(named, traits, replaced)

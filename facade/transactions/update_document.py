@@ -78,10 +78,11 @@ def update_by_identifier(
 ) -> Updated:
     """Apply a patch to the document of a uniqueId (conditional PATCH).
 
-    Where the request names no patient the facade knows it for the documents it published itself; until the caller is
-    found to see the document every refusal is then a 404, since a plain one would tell that the document exists.
+    Where the request names no patient it is a citizen's own record, or what the caller's structure published here;
+    until the caller is found to see the document every refusal is then a 404, since a plain one would tell that the
+    document exists.
     """
-    known = patient or services.publications.patient_of(unique_id)
+    known = patient or _implied_patient(services, actor, unique_id)
     if known is None:
         raise NotFound.of("document.unknown-identifier", "identifier")
     with Case(services, actor, Act.READ, known, "TD3.1") as case:
@@ -93,6 +94,13 @@ def update_by_identifier(
             case.hidden = True
             raise NotFound.of("document.unknown-identifier", "identifier") from error
         return _apply(case, dossier, current, patch, expected_version)
+
+
+def _implied_patient(services: Services, actor: Actor, unique_id: str) -> INS | None:
+    pairings = actor.caller.pairings
+    if pairings:
+        return pairings[0].patient if len(pairings) == 1 else None
+    return services.publications.patient_of(unique_id, actor.caller.structure.id)
 
 
 def _find_by_unique_id(case: Case, unique_id: str) -> tuple[Dossier, DocumentEntry]:
@@ -121,6 +129,8 @@ def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, exp
     if expected_version is not None and expected_version != current.version:
         raise Conflict.of("version.stale", "If-Match", given=str(expected_version), current=str(current.version))
     target = read_patch(patch, current, services.codes)
+    if target.masking.level is not current.masking.level:
+        raise InvalidInput.of("security-label.level-fixed", "DocumentReference.securityLabel")
     acts = _acts(current, target)
     if not acts:
         return Updated(render.document(services, case.patient, current), current.version)

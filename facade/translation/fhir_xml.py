@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from facade import xmlsafe
 from facade.domain.errors import InvalidInput
 
+_MAX_TAGS = 40_000
+_MAX_DEPTH = 60
 _FHIR = "{http://hl7.org/fhir}"
 
 
@@ -22,12 +24,16 @@ def to_dict(data: bytes) -> dict[str, Any]:
 
     Raises InvalidInput ``body.unsafe-xml``, ``body.not-xml`` or ``fhir.invalid``.
     """
+    if data.count(b"<") > _MAX_TAGS:
+        raise InvalidInput.of("body.too-many-elements", limit=str(_MAX_TAGS // 2))
     try:
         root = xmlsafe.parse(data, huge_text=True)
     except xmlsafe.UnsafeXml as error:
         raise InvalidInput.of("body.unsafe-xml") from error
     except xmlsafe.MalformedXml as error:
         raise InvalidInput.of("body.not-xml") from error
+    if _depth(root) > _MAX_DEPTH:
+        raise InvalidInput.of("body.too-deep", limit=str(_MAX_DEPTH))
     name = str(root.tag)
     if not name.startswith(_FHIR):
         raise InvalidInput.of("body.not-a-resource")
@@ -48,3 +54,12 @@ def from_dict(resource: dict[str, Any], *, pretty: bool = False) -> bytes:
     model = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
     data: bytes | str = model.model_dump_xml(pretty_print=pretty)
     return data if isinstance(data, bytes) else data.encode()
+
+
+def _depth(root: etree._Element) -> int:
+    """How deep the elements are nested, looking no deeper than the limit."""
+    level, here = 0, [root]
+    while here and level <= _MAX_DEPTH:
+        level += 1
+        here = [child for element in here for child in element]
+    return level

@@ -15,7 +15,7 @@ from facade.translation.tables import Json
 ROOT = "DocumentReference"
 _LABEL = re.compile(
     r"^DocumentReference\.securityLabel"
-    r"(?:\[(?P<number>\d+)\]|\.where\((?P<inner>.+)\)|\.coding\.where\((?P<coding>[^()]+)\)(?P<code>\.code)?)?$"
+    r"(?:\[(?P<number>[0-9]{1,4})\]|\.where\((?P<inner>.+)\)|\.coding\.where\((?P<coding>[^()]+)\)(?P<code>\.code)?)?$"
 )
 _CRITERION = re.compile(r"^(?:coding\.)?(system|code)\s*=\s*'([^']*)'$")
 _EXISTS = re.compile(r"^coding\.(?:where|exists)\((.+?)\)(?:\.exists\(\))?$")

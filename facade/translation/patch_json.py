@@ -24,10 +24,10 @@ from facade.translation.patch_state import (
 )
 
 _OPERATIONS = ("add", "replace", "remove", "test")
-_LABEL = re.compile(r"^/securityLabel(?:/(-|0|[1-9]\d*))?(/.+)?$")
+_LABEL = re.compile(r"^/securityLabel(?:/(-|0|[1-9][0-9]{0,3}))?(/.+)?$")
 _CODING = re.compile(r"^/coding/0(?:/(system|code|display))?$")
 _NAMED_FLAG = re.compile(r"^/extension\[url:'([^']*)'\](?:/valueBoolean)?$")
-_NUMBERED_FLAG = re.compile(r"^/extension(?:/(-|\d+))?(/valueBoolean|/url)?$")
+_NUMBERED_FLAG = re.compile(r"^/extension(?:/(-|[0-9]{1,4}))?(/valueBoolean|/url)?$")
 
 
 def read_json_patch(operations: list[Any], state: PatchState) -> None:

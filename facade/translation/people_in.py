@@ -87,11 +87,18 @@ class PeopleReader:
             return None
         if resource is not None and resource.get("resourceType") == "Organization":
             resource = None
+        elif resource is not None and (known := self._among(resource, authors)) is not None:
+            return known
         elif reference:
             author = self.author(reference, element)
             return None if author is None else author.person
         self.filled.append((element, "the first author"))
         return authors[0].person if authors else None
+
+    def _among(self, resource: Json, authors: tuple[Author, ...]) -> Person | None:
+        """The accepted author this person is, by its national id; a bare Practitioner says no more."""
+        person_id = self._national_id("person", objects(resource, "identifier"))
+        return next((author.person for author in authors if person_id and author.person.id == person_id), None)
 
     def caller_author(self, element: str) -> Author | None:
         """The caller as an author. A structure that feeds by itself is a system as author (XCN 10 = U)."""

@@ -25,6 +25,7 @@ _RESULT = ("_count", "_sort", "_summary", "_elements", "_format", "_pretty", "_t
 _ALIASES = {"PDSm_isArchived": "isArchived", "date": "creation", "PDSm_DocumentReference_period-start": "period-start"}
 _SORTS = ("date", "-date", "creation", "-creation")
 _SUMMARIES = ("true", "text", "data", "count", "false")
+_COUNT_DIGITS = 9
 _MAX_COUNT = 1000
 
 
@@ -151,7 +152,7 @@ class _Search:
     def _patient(self, name: str, value: str) -> None:
         try:
             if name in _PATIENT or "|" in value:
-                system, _, number = value.rpartition("?identifier=")[2].partition("|")
+                system, _, number = value.rpartition("?identifier=")[2].rpartition("|")
                 self.patients.add(read_patient_token(system, number, self.rules, name))
                 return
             opened = self.rules.open_patient_id(value.rpartition("Patient/")[2])
@@ -178,7 +179,7 @@ class _Search:
         given = self.result.get("_count")
         if given is None:
             return None
-        if not given.isdigit():
+        if not (given.isascii() and given.isdigit() and len(given) <= _COUNT_DIGITS):
             self.problems.add("search.value-malformed", "_count", parameter="_count", value=shown(given))
             return None
         return min(int(given), _MAX_COUNT)

@@ -38,7 +38,6 @@ def test_a_consent_of_a_foreign_record_answers_as_none(fresh_demo: RunningDemo, 
     assert answers[0].text == answers[1].text
 
 
-@pytest.mark.xfail(reason="any professional records an opposition against a professional of another structure")
 def test_nobody_shuts_a_professional_of_another_structure_out(fresh_demo: RunningDemo) -> None:
     demo = fresh_demo
     assert demo.search("treating-doctor", "minor").status_code == 200

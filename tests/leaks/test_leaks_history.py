@@ -27,7 +27,6 @@ def _acts_since(demo: RunningDemo, persona: str, patient: str, before: list[Even
     return [act for event in new if (act := event["subtype"][1]["code"]) != "read-traces"]
 
 
-@pytest.mark.xfail(reason="a refused attempt on a hidden document is left out, one on an absent document is shown")
 @pytest.mark.parametrize(
     ("reader", "patient", "flag"),
     [
@@ -54,12 +53,7 @@ def test_the_first_publication_of_a_hidden_document_leaves_nothing_its_patient_c
     assert _acts_since(demo, "patient-adult", "adult", before) == []
 
 
-_NO_DOCUMENT = pytest.mark.xfail(
-    reason="the trace of a 409 names no document, so it is shown to everybody", strict=True
-)
-
-
-@pytest.mark.parametrize("again", ["replay", pytest.param("duplicate", marks=_NO_DOCUMENT)])
+@pytest.mark.parametrize("again", ["replay", "duplicate"])
 def test_a_repeated_publication_of_a_hidden_document_leaves_nothing_its_patient_can_read(
     demo: RunningDemo, again: str
 ) -> None:
@@ -73,7 +67,6 @@ def test_a_repeated_publication_of_a_hidden_document_leaves_nothing_its_patient_
     assert _acts_since(demo, "patient-adult", "adult", before) == []
 
 
-@pytest.mark.xfail(reason="the trace of a publication that replaces names the document replaced, not the new one")
 def test_a_hidden_replacement_leaves_nothing_its_patient_can_read(demo: RunningDemo) -> None:
     """The old document leaves the list either way; that a professional replaced it must not be told."""
     old = demo.publish("author-doctor", "adult")
@@ -90,13 +83,11 @@ def test_hiding_a_document_afterwards_takes_its_history_from_its_patient(demo: R
     assert about == []
 
 
-@pytest.mark.xfail(reason="the numbers of traces are one sequence for all: a gap tells of a trace that is not shown")
 def test_the_ids_of_traces_do_not_tell_how_many_are_left_out(demo: RunningDemo) -> None:
     demo.publish("author-doctor", "adult", securityLabel=labels("INVISIBLE_PATIENT"))
     assert not any(event["id"].removeprefix("trace-").isdigit() for event in _history(demo, "patient-adult", "adult"))
 
 
-@pytest.mark.xfail(reason="the ledger is asked before anything is judged, and its 409 names the other document")
 @pytest.mark.parametrize("caller", ["other-doctor", "blocked-doctor", "unauthorised-doctor", "patient-adult"])
 def test_a_refused_duplicate_does_not_give_the_identifier_of_a_hidden_document(demo: RunningDemo, caller: str) -> None:
     content = pdf()
@@ -112,5 +103,5 @@ def test_an_idempotency_key_of_another_caller_replays_nothing(demo: RunningDemo)
     made = demo.post("author-doctor", "/DocumentReference", resource, Idempotency_Key=key)
     assert made.status_code == 201
     answer = demo.post("other-doctor", "/DocumentReference", resource, Idempotency_Key=key)
-    assert answer.status_code == 409
+    assert answer.status_code == 201, "another structure's own document, not a replay"
     assert made.json()["id"] not in answer.text

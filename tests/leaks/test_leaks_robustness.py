@@ -15,7 +15,6 @@ from tests.support.demo import FHIR_JSON, JSON_PATCH, RunningDemo, pdf
 
 _XML = "application/fhir+xml"
 _NINES = "9" * 5000
-_LONG_NUMBER = "int() of more than 4300 digits raises ValueError"
 
 
 def _nested(depth: int) -> str:
@@ -27,9 +26,6 @@ def _nested_xml(depth: int) -> str:
     return f'<DocumentReference xmlns="http://hl7.org/fhir">{inner}</DocumentReference>'
 
 
-_DEEP_XML = pytest.mark.xfail(reason="fhir_xml.to_dict: the models' own parser raises XMLSyntaxError at 256 levels")
-
-
 @pytest.mark.parametrize("depth", [30, 200, 300, 1000, 100_000])
 def test_deep_json_is_refused(demo: RunningDemo, depth: int) -> None:
     answer = demo.call(
@@ -38,18 +34,15 @@ def test_deep_json_is_refused(demo: RunningDemo, depth: int) -> None:
     assert answer.status_code in (400, 422), answer.text
 
 
-@pytest.mark.parametrize("depth", [30, pytest.param(300, marks=_DEEP_XML), pytest.param(1000, marks=_DEEP_XML), 50_000])
+@pytest.mark.parametrize("depth", [30, 300, 1000, 50_000])
 def test_deep_xml_is_refused(demo: RunningDemo, depth: int) -> None:
     answer = demo.call(
         "author-doctor", "POST", "/DocumentReference", data=_nested_xml(depth), headers={"Content-Type": _XML}
     )
-    assert answer.status_code in (400, 422), answer.text
+    assert answer.status_code in (400, 413, 422), answer.text
 
 
-_NOT_A_NUMBER = pytest.mark.xfail(reason=f"{_LONG_NUMBER}; isdigit() holds for ² and int() does not", strict=True)
-
-
-@pytest.mark.parametrize("name", [pytest.param("_count", marks=_NOT_A_NUMBER), "_offset"])
+@pytest.mark.parametrize("name", ["_count", "_offset"])
 @pytest.mark.parametrize("value", ["²", _NINES])
 def test_a_strange_number_of_a_search_is_refused(demo: RunningDemo, name: str, value: str) -> None:
     body = urlencode({"patient.identifier": demo.ins("adult"), name: value})
@@ -58,7 +51,6 @@ def test_a_strange_number_of_a_search_is_refused(demo: RunningDemo, name: str, v
     assert answer.status_code in (200, 400), answer.text
 
 
-@pytest.mark.xfail(reason=_LONG_NUMBER)
 @pytest.mark.parametrize("path", [f"/securityLabel/{_NINES}", f"/extension/{_NINES}/valueBoolean"])
 def test_a_strange_position_of_a_patch_is_refused(demo: RunningDemo, path: str) -> None:
     document = demo.publish("author-doctor", "adult")["id"]
@@ -68,7 +60,6 @@ def test_a_strange_position_of_a_patch_is_refused(demo: RunningDemo, path: str) 
     assert answer.status_code in (400, 405, 422), answer.text
 
 
-@pytest.mark.xfail(reason=_LONG_NUMBER)
 def test_a_strange_place_of_a_fhirpath_patch_is_refused(demo: RunningDemo) -> None:
     document = demo.publish("author-doctor", "adult")["id"]
     path = {"name": "path", "valueString": f"DocumentReference.securityLabel[{_NINES}]"}
@@ -79,7 +70,6 @@ def test_a_strange_place_of_a_fhirpath_patch_is_refused(demo: RunningDemo) -> No
     assert answer.status_code in (400, 405, 422), answer.text
 
 
-@pytest.mark.xfail(reason=_LONG_NUMBER)
 def test_a_strange_version_is_refused(demo: RunningDemo) -> None:
     document = demo.publish("author-doctor", "adult")["id"]
     headers = {"Content-Type": JSON_PATCH, "If-Match": f'W/"{_NINES}"'}
@@ -87,17 +77,14 @@ def test_a_strange_version_is_refused(demo: RunningDemo) -> None:
     assert answer.status_code in (400, 412), answer.text
 
 
-@pytest.mark.xfail(reason="every problem is listed, without a limit: 16 MB of {} take a minute")
 def test_a_body_of_many_empty_elements_is_refused_soon(demo: RunningDemo) -> None:
     body = '{"resourceType":"DocumentReference","x":[' + ",".join(["{}"] * 300_000) + "]}"
     began = time.monotonic()
     answer = demo.call("author-doctor", "POST", "/DocumentReference", data=body, headers={"Content-Type": FHIR_JSON})
-    assert answer.status_code == 400
-    assert len(answer.json()["issue"]) <= 100
+    assert (answer.status_code, len(answer.json()["issue"])) == (413, 1)
     assert time.monotonic() - began < 2.0
 
 
-@pytest.mark.xfail(reason="a body that never comes holds its thread for ever: no time limit on reading")
 def test_bodies_that_never_come_do_not_stop_the_others(fresh_demo: RunningDemo) -> None:
     demo = fresh_demo
     address = urlparse(demo.fhir)
@@ -122,7 +109,6 @@ def test_bodies_that_never_come_do_not_stop_the_others(fresh_demo: RunningDemo) 
             connection.close()
 
 
-@pytest.mark.xfail(reason="the method of a request is a label as it was sent, for callers without a token too")
 def test_a_method_nobody_knows_makes_no_metric_of_its_own(demo: RunningDemo) -> None:
     method = f"Z{uuid.uuid4().hex[:12].upper()}"
     for _ in range(4):
@@ -158,7 +144,6 @@ def test_paths_lead_nowhere_else(demo: RunningDemo, path: str) -> None:
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
-@pytest.mark.xfail(reason="werkzeug answers // with a redirect page of its own")
 def test_doubled_slashes_are_answered_as_fhir(demo: RunningDemo) -> None:
     answer = demo.call("nurse", "GET", f"{demo.root}/fhir//DocumentReference", allow_redirects=False)
     assert answer.headers["Content-Type"].startswith("application/fhir+json")

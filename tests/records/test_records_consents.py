@@ -110,7 +110,7 @@ def test_search_gives_latest_versions_in_order(consents: Consents) -> None:
         (consultation(), HERE, DOCTOR, Oppositions(consultation=True)),
         (consultation(), ELSEWHERE, DOCTOR, Oppositions()),
         (consultation(professional=DOCTOR), HERE, DOCTOR, Oppositions(consultation=True)),
-        (consultation(professional=DOCTOR), ELSEWHERE, DOCTOR, Oppositions(consultation=True)),
+        (consultation(professional=DOCTOR), ELSEWHERE, DOCTOR, Oppositions()),
         (consultation(professional=DOCTOR), HERE, OTHER, Oppositions()),
         (consultation(professional=DOCTOR), HERE, "", Oppositions()),
         (

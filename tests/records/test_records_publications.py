@@ -262,7 +262,8 @@ def test_processes_that_race_get_each_document_once(url: str, database: Database
 
 def test_the_patient_of_what_was_published_here(ledger: Publications) -> None:
     stored(ledger, intent(1, patient=ins(2)))
-    assert ledger.patient_of(intent(1).unique_id) == ins(2)
+    assert ledger.patient_of(intent(1).unique_id, ASKING.structure_id) == ins(2)
+    assert ledger.patient_of(intent(1).unique_id, "1999999999") is None
     ledger.withdrawn(intent(1).unique_id, now=LATER)
-    assert ledger.patient_of(intent(1).unique_id) is None
-    assert ledger.patient_of("9.9.9") is None
+    assert ledger.patient_of(intent(1).unique_id, ASKING.structure_id) is None
+    assert ledger.patient_of("9.9.9", ASKING.structure_id) is None

@@ -27,6 +27,20 @@ AUTHOR = "899700000021"
 LETTER = "11490-0"
 
 Resource = dict[str, Any]
+# The PATCH entry of an ITI-65 replacement.
+SUPERSEDED: Resource = {
+    "resourceType": "Parameters",
+    "parameter": [
+        {
+            "name": "operation",
+            "part": [
+                {"name": "type", "valueCode": "replace"},
+                {"name": "path", "valueString": "DocumentReference.status"},
+                {"name": "value", "valueCode": "superseded"},
+            ],
+        }
+    ],
+}
 
 
 def urn() -> str:
