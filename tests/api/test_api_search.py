@@ -140,11 +140,7 @@ TOKEN_SEARCHES: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-# FindDocumentsByReferenceId is asked for every type of reference at once (AND) instead of any of them (OR).
-_CASES = [case if case == "related" else case for case in TOKEN_SEARCHES]
-
-
-@pytest.mark.parametrize("case", _CASES)
+@pytest.mark.parametrize("case", TOKEN_SEARCHES)
 def test_each_filter_and_their_combinations(demo: RunningDemo, shelf: Shelf, case: str) -> None:
     params, expected = TOKEN_SEARCHES[case]
     assert _found(demo, shelf, **params) == expected

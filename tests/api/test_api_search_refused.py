@@ -53,8 +53,7 @@ def test_a_value_that_cannot_be_is_refused_before_the_dmp_is_asked(demo: Running
         ("urn:oid:1.2.3|279035121518989", "identity.not-qualified"),
         ("urn:oid:1.2.250.1.213.1.4.10|279035121518988", "identity.ins-key"),
         ("urn:oid:1.2.250.1.213.1.4.10|27903", "identity.ins-shape"),
-        "279035121518989",
-        "identity.not-qualified",
+        ("279035121518989", "identity.not-qualified"),
     ],
 )
 def test_a_patient_that_is_no_ins_is_refused(demo: RunningDemo, token: str, code: str) -> None:
