@@ -32,6 +32,7 @@ from facade.api.errors import answer_error, answer_http, answer_unexpected
 from facade.api.outcomes import ErrorTable
 from facade.api.security import add_headers, identify
 from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
+from facade.dmp.errors import classify
 from facade.dmp.gateway import SoapGateway
 from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
@@ -68,7 +69,9 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     app.extensions["dmp_facade"] = services or wire(settings)
     app.extensions["dmp_facade_bodies"] = BoundedSemaphore(max(1, settings.threads // 2))
     app.extensions["dmp_facade_errors"] = ErrorTable(
-        knowledge.rows("errors/facade.csv"), knowledge.rows("errors/dmp.csv"), knowledge.rows("access/rules.csv")
+        knowledge.rows("errors/facade.csv"),
+        lambda error: classify(error, knowledge.rows("errors/dmp.csv")),
+        knowledge.rows("access/rules.csv"),
     )
     _document(app)
     app.before_request(identify)
@@ -139,7 +142,9 @@ def dmp_config(settings: Settings, own: Structure) -> DmpConfig:
         vihf=_vihf(dmp.vihf),
         connect_timeout=dmp.connect_timeout,
         read_timeout=dmp.read_timeout,
+        read_timeouts=dmp.read_timeouts,
         pool_size=dmp.pool_size,
+        actions=dmp.actions,
     )
 
 

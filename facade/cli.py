@@ -71,7 +71,7 @@ def check(config: Path | None) -> None:
         settings = Settings()
         migrate(settings.database_url)
         services = wire(settings)
-        problems = readiness(services)
+        problems = list(dict.fromkeys([*readiness(services), *services.gateway.diagnose()]))
         for warning in warnings(services):
             click.echo(f"soon: {warning}")
     except ValueError as error:

@@ -95,7 +95,13 @@ class DmpSettings(BaseModel):
     sign_password: SecretStr | None = None
     connect_timeout: float = Field(3.0, description="Seconds")
     read_timeout: float = Field(20.0, description="Seconds between two bytes of an answer")
-    pool_size: int = Field(64, description="Connections kept open to the DMP")
+    read_timeouts: dict[str, float] = Field(
+        {"TD2.1": 60.0, "TD3.2": 60.0}, description="Seconds, for single transactions: overrides read_timeout"
+    )
+    pool_size: int = Field(200, description="Connections to the DMP at most; above, 503 at once")
+    actions: dict[str, str] = Field(
+        {}, description="WS-Addressing Action by transaction where the DMP wants another, e.g. TD0.3 (sample or WSDL)"
+    )
     lps_name: str = Field("dmp-facade", description="LPS_Nom of the VIHF")
     lps_id: str = Field("", description="LPS_ID of the VIHF, optional")
     homologation_id: SecretStr = Field(SecretStr(""), description="LPS_ID_HOMOLOGATION_DMP, secret (EX_GEN-1490)")

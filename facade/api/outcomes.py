@@ -7,7 +7,7 @@ own row of mappings/access/rules.csv. FHIR R4 OperationOutcome; MHD 2:3.65.4.1.3
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ RULE_SYSTEM = "urn:dmp-facade:rule"
 _UNEXPECTED = "server.unexpected"
 # Matricules, RPPS and the like; the arcs of an OID are shorter or follow a dot.
 _LONG_NUMBER = re.compile(r"(?<![.\d])\d[\d ABab]{9,}\d(?!\.)")
+
+
+Classify = Callable[[DmpRefused], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,19 @@ class Meaning:
 class ErrorTable:
     """The meaning of every error code. Codes that have no row are a defect and read as ``server.unexpected``."""
 
-    def __init__(self, facade: Iterable[Row], dmp: Iterable[Row], rules: Iterable[Row]) -> None:
+    def __init__(self, facade: Iterable[Row], classify: Classify, rules: Iterable[Row]) -> None:
         self._facade = {row["code"]: _meaning(row) for row in facade}
-        self._dmp = {row["code"]: _meaning(row) for row in dmp}
-        self._rules = {row["rule"]: _meaning(row | {"issue_type": "forbidden"}) for row in rules}
+        self._classify = classify
+        self._rules = {row["rule"]: _meaning({**row, "issue_type": "forbidden"}) for row in rules}
 
     def of(self, code: str) -> Meaning:
         """The meaning of one of the facade's own codes."""
         return self._facade.get(code) or self._facade[_UNEXPECTED]
 
-    def of_dmp(self, code: str) -> Meaning:
-        """The meaning of a code of the DMP; an unknown one is passed through with 502."""
-        return self._dmp.get(code) or self._facade["dmp.refused"]
+    def of_dmp(self, error: DmpRefused) -> Meaning:
+        """The meaning of an error of the DMP, by its text or code; an unknown one is passed through with 502."""
+        row = self._classify(error)
+        return _meaning(row) if row is not None else self._facade["dmp.refused"]
 
     def of_rule(self, rule: str) -> Meaning:
         """The meaning of a refusal by a rule of the policy."""
@@ -71,7 +75,7 @@ class ErrorTable:
         if isinstance(error, Refused):
             return self.of_rule(problem.rule)
         if isinstance(error, DmpRefused):
-            return self.of_dmp(error.code)
+            return self.of_dmp(error)
         return self.of(problem.code)
 
     def _issue(self, error: FacadeError, problem: Problem, language: str) -> dict[str, Any]:
@@ -98,7 +102,7 @@ def _without_identities(text: str) -> str:
     return _LONG_NUMBER.sub("…", text)[:300]
 
 
-def _meaning(row: Row) -> Meaning:
+def _meaning(row: Mapping[str, str]) -> Meaning:
     return Meaning(int(row["http_status"]), row["issue_type"], {"fr": row["text_fr"], "en": row["text_en"]})
 
 

@@ -237,5 +237,8 @@ class DmpGateway(Protocol):
     def certificate_expiry(self) -> dict[str, datetime]:
         """When each of our certificates ends, by its role."""
 
+    def diagnose(self) -> list[str]:
+        """Try certificates and every service endpoint; what is wrong, in words, empty when nothing is. Slow."""
+
     def probe(self) -> str | None:
         """Whether the DMP's endpoint can be reached (TLS included): None when it can, else why not, in words."""

@@ -87,8 +87,9 @@ def _status(name: str, value: Any, state: PatchState) -> None:
 
 
 def _labels(name: str, path: str, value: Any, state: PatchState) -> None:
-    match = _LABEL.match(path)
-    if not match:
+    match = _LABEL.fullmatch(path)
+    # What is no position must not fall back to the whole list: a misspelt path would lift every mask.
+    if not match or (match.group(1) is None and match.group(2)):
         raise not_allowed(path)
     position, inner = match.groups()
     if position is None:
@@ -149,7 +150,7 @@ def _flag(name: str, path: str, value: Any, state: PatchState) -> None:
     if named:
         _set(name, path, named.group(1), value, state)
         return
-    match = _NUMBERED_FLAG.match(path)
+    match = _NUMBERED_FLAG.fullmatch(path)
     if not match:
         raise not_allowed(path)
     position, inner = match.groups()

@@ -11,6 +11,7 @@ from urllib.parse import urlencode, urlparse
 import pytest
 import requests
 
+from tests.leaks.test_leaks_routes import labels
 from tests.support.demo import FHIR_JSON, JSON_PATCH, RunningDemo, pdf
 
 _XML = "application/fhir+xml"
@@ -51,13 +52,17 @@ def test_a_strange_number_of_a_search_is_refused(demo: RunningDemo, name: str, v
     assert answer.status_code in (200, 400), answer.text
 
 
-@pytest.mark.parametrize("path", [f"/securityLabel/{_NINES}", f"/extension/{_NINES}/valueBoolean"])
+@pytest.mark.parametrize(
+    "path",
+    [f"/securityLabel/{_NINES}", "/securityLabel/coding", "/securityLabel/-1", f"/extension/{_NINES}/valueBoolean"],
+)
 def test_a_strange_position_of_a_patch_is_refused(demo: RunningDemo, path: str) -> None:
-    document = demo.publish("author-doctor", "adult")["id"]
+    document = demo.publish("author-doctor", "adult", securityLabel=labels("MASQUE_PS"))["id"]
     body = json.dumps([{"op": "remove", "path": path}])
     headers = {"Content-Type": JSON_PATCH}
     answer = demo.call("author-doctor", "PATCH", f"/DocumentReference/{document}", data=body, headers=headers)
     assert answer.status_code in (400, 405, 422), answer.text
+    assert not demo.sees("nurse", "adult", document), "the mask is still there"
 
 
 def test_a_strange_place_of_a_fhirpath_patch_is_refused(demo: RunningDemo) -> None:
