@@ -47,8 +47,11 @@ def demo(port: int, data: Path | None, as_json: bool, tour: bool) -> None:
 def serve(config: Path | None) -> None:
     """Run the facade alone, from its settings, against the configured DMP."""
     from facade.server import run  # noqa: PLC0415 - the other commands need no server
+    from facade.settings import Settings  # noqa: PLC0415
 
     _use(config)
+    if missing := Settings().missing():
+        raise click.ClickException(f"not set (environment or --config): {', '.join(missing)}")
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         with tempfile.TemporaryDirectory(prefix="dmp-facade-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

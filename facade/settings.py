@@ -167,6 +167,21 @@ class Settings(BaseSettings):
         file = os.environ.get("DMP_FACADE_CONFIG")
         return (*sources, TomlConfigSettingsSource(settings_cls, Path(file))) if file else sources
 
+    def missing(self) -> list[str]:
+        """The environment names of settings without which the facade cannot serve."""
+        dmp = self.dmp
+        needed = {
+            "SEAL_SECRETS": self.seal_secrets,
+            "OID_ROOT": self.oid_root,
+            "OWN_STRUCTURE": any(each.id == self.own_structure for each in self.structures),
+            "ISSUERS": self.issuers,
+            "DMP__BASE_URL": dmp.base_url,
+            "DMP__CA": dmp.ca,
+            "DMP__AUTH_CERTIFICATE": dmp.auth_certificate,
+            "DMP__SIGN_CERTIFICATE": dmp.sign_certificate,
+        }
+        return [f"DMP_FACADE_{name}" for name, value in needed.items() if not value]
+
     @property
     def fhir_base(self) -> str:
         """The FHIR base URL, without a slash at its end."""
