@@ -30,6 +30,11 @@ def log_request(route: str, method: str, status: int, correlation_id: str) -> No
     _log.info("http.request", route=route, method=method, status=status, correlation_id=correlation_id)
 
 
+def log_emergency(purpose: str, correlation_id: str) -> None:
+    """Alert: a record was opened in an emergency. Who, whose and why is in the trace of this correlation id only."""
+    _log.warning("access.emergency", purpose=purpose, correlation_id=correlation_id)
+
+
 def log_unexpected(kind: str, where: str, correlation_id: str) -> None:
     """A defect: the exception's class and where it was raised, never its message (it may quote health data)."""
     _log.error("http.unexpected", error=kind, where=where, correlation_id=correlation_id)

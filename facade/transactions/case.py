@@ -17,6 +17,7 @@ from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
 from facade.domain.ins import INS
+from facade.observability.logs import log_emergency
 from facade.policy import access
 from facade.policy.vocabulary import Scope
 from facade.records.traces import Trace
@@ -67,6 +68,9 @@ class Case:
             self._note(self.act, _NOT_JUDGED)
         for (act, _document), judged in self._judged.items():
             self._trace(act, judged, outcome, code)
+        new_emergency = self._context is not None and self._context.emergency_opened is None
+        if outcome == "success" and self.actor.purpose.is_emergency and new_emergency:
+            log_emergency(self.actor.purpose.value, self.actor.correlation_id)
 
     @property
     def session(self) -> DmpSession:

@@ -113,6 +113,18 @@ def test_the_reason_of_an_emergency_is_in_the_trace(demo: RunningDemo) -> None:
     assert newest["purposeOfEvent"][0]["text"] == "arrêt cardiaque"
 
 
+def test_an_emergency_alerts_the_log_once_and_names_nobody(demo: RunningDemo) -> None:
+    reason = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "malaise inexpliqué".replace("é", "%C3%A9")}
+    log_file = demo.data / "facade.log"
+    before = log_file.read_text().count("access.emergency")
+    for _ in range(2):
+        assert demo.search("other-doctor", "minor", reason).status_code == 200
+    log = log_file.read_text()
+    assert log.count("access.emergency") == before + 1
+    assert demo.patients["minor"]["value"] not in log
+    assert "malaise" not in log
+
+
 def _worklist(demo: RunningDemo, persona: str) -> list[str]:
     answer = demo.call(persona, "GET", "/DocumentReference/$still-hidden")
     assert answer.status_code == 200, answer.text
