@@ -13,17 +13,17 @@ from flask_smorest import Blueprint
 from facade.api.bundles import page_links, searchset, used_parameters
 from facade.api.consent_search import read_search
 from facade.api.declared import Declaration, Parameter
-from facade.api.document_reference import form_parameters
 from facade.api.exchange import (
+    FORM,
     JSON,
     XML,
     actor,
-    body_bytes,
     body_resource,
     empty,
     error_table,
     fhir,
     language,
+    posted_parameters,
     preference,
     services,
 )
@@ -44,7 +44,7 @@ _SEARCH = (
     Parameter("_id", "token", "Ids of Consents"),
 )
 _CREATE = Declaration("create", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
-_BY_POST = Declaration("search-type", "Consent", body="application/x-www-form-urlencoded")
+_BY_POST = Declaration("search-type", "Consent", body=FORM)
 _UPDATE = Declaration("update", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
 
 
@@ -65,8 +65,7 @@ def search() -> Response:
 @interaction(blueprint, "POST", "/Consent/_search", _BY_POST, 200)
 def search_by_post() -> Response:
     """The same with the parameters in a form body."""
-    form = body_bytes(services().settings.max_body_bytes)
-    return _search([*request.args.items(multi=True), *form_parameters(form)])
+    return _search(posted_parameters())
 
 
 @interaction(blueprint, "GET", "/Consent/<id>", Declaration("read", "Consent"), 200)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl
 
 from flask import Response, request
 from flask_smorest import Blueprint
@@ -13,6 +12,7 @@ from flask_smorest import Blueprint
 from facade.api.bundles import page_links, searchset, used_parameters
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
+    FORM,
     JSON,
     XML,
     actor,
@@ -23,6 +23,7 @@ from facade.api.exchange import (
     fhir,
     language,
     parse_json,
+    posted_parameters,
     preference,
     services,
     strict,
@@ -48,7 +49,6 @@ _PROFILES = (
 )
 _PATIENT = Parameter("patient.identifier", "token", "INS of the patient: system|value. This or patient is required")
 _IDENTIFIER = Parameter("identifier", "token", "uniqueId, entryUUID or logicalId")
-_FORM = "application/x-www-form-urlencoded"
 _SEARCH = (
     _PATIENT,
     Parameter("patient", "reference", "Patient/{id} as this server gave it"),
@@ -69,7 +69,7 @@ _SEARCH = (
 _CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}")
 _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
-_BY_POST = Declaration("search-type", "DocumentReference", body=_FORM)
+_BY_POST = Declaration("search-type", "DocumentReference", body=FORM)
 _OFFSET = re.compile(r"^[0-9]{1,9}\Z")
 _DEFAULT_COUNT = 50
 
@@ -100,8 +100,7 @@ def search() -> Response:
 @interaction(blueprint, "POST", "/DocumentReference/_search", _BY_POST, 200)
 def search_by_post() -> Response:
     """Search with the parameters in a form body."""
-    form = body_bytes(services().settings.max_body_bytes)
-    return _search([*request.args.items(multi=True), *form_parameters(form)])
+    return _search(posted_parameters())
 
 
 @interaction(blueprint, "GET", "/DocumentReference/<id>", Declaration("read", "DocumentReference"), 200)
@@ -151,13 +150,6 @@ WITHDRAWAL = [
         },
     },
 ]
-
-
-def form_parameters(form: bytes) -> list[tuple[str, str]]:
-    """The parameters of a form body, in order. Raises InvalidInput for another media type."""
-    if request.mimetype != _FORM:
-        raise InvalidInput.of("body.media-type", "Content-Type", value=request.mimetype[:60] or "-")
-    return parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 def _search(params: list[tuple[str, str]]) -> Response:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from threading import BoundedSemaphore
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 from flask import Response, current_app, g, request
@@ -24,6 +24,7 @@ from facade.translation import fhir_xml
 
 JSON = "application/fhir+json"
 XML = "application/fhir+xml"
+FORM = "application/x-www-form-urlencoded"
 _JSON_TYPES = {JSON, "application/json", "text/json", "application/json+fhir", "json"}
 _XML_TYPES = {XML, "application/xml", "text/xml", "application/xml+fhir", "xml"}
 _TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
@@ -120,6 +121,18 @@ def _read_body(limit: int) -> bytes:
             raise InvalidInput.of("body.too-large", limit=str(limit))
         parts.append(chunk)
     return b"".join(parts)
+
+
+def posted_parameters() -> list[tuple[str, str]]:
+    """The parameters of a search by POST: those of the URL, then those of the form body, in order.
+
+    Raises InvalidInput for a body of another media type or one that is too large. Source: FHIR R4 http.html#search.
+    """
+    form = body_bytes(services().settings.max_body_bytes)
+    if request.mimetype != FORM:
+        raise InvalidInput.of("body.media-type", "Content-Type", value=request.mimetype[:60] or "-")
+    in_body = parse_qsl(form.decode("utf-8", "replace"), keep_blank_values=True)
+    return [*request.args.items(multi=True), *in_body]
 
 
 def body_resource(*expected: str) -> dict[str, Any]:

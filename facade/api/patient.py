@@ -7,15 +7,14 @@ from flask_smorest import Blueprint
 
 from facade.api.bundles import searchset
 from facade.api.declared import Declaration, Parameter
-from facade.api.document_reference import form_parameters
-from facade.api.exchange import actor, body_bytes, fhir, services
+from facade.api.exchange import FORM, actor, fhir, posted_parameters, services
 from facade.api.interactions import interaction
 from facade.api.named_patient import named_patient
 from facade.transactions.check_record import check_record
 
 blueprint = Blueprint("Patient", __name__, description="The state of a record. No identity trait is ever shown.")
 _SEARCH = (Parameter("identifier", "token", "INS of the patient: system|value", required=True),)
-_BY_POST = Declaration("search-type", "Patient", body="application/x-www-form-urlencoded")
+_BY_POST = Declaration("search-type", "Patient", body=FORM)
 
 
 @interaction(blueprint, "GET", "/Patient", Declaration("search-type", "Patient", _SEARCH), 200)
@@ -27,8 +26,7 @@ def search() -> Response:
 @interaction(blueprint, "POST", "/Patient/_search", _BY_POST, 200)
 def search_by_post() -> Response:
     """The same with the INS in a form body."""
-    form = body_bytes(services().settings.max_body_bytes)
-    return _search([*request.args.items(multi=True), *form_parameters(form)])
+    return _search(posted_parameters())
 
 
 def _search(params: list[tuple[str, str]]) -> Response:

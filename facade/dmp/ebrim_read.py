@@ -52,21 +52,6 @@ def read_references(body: etree._Element) -> list[str]:
     return [xds.bare_uuid(element.get("id", "")) for element in body.iter(_REF)]
 
 
-def latest_versions(entries: Iterable[DocumentEntry]) -> list[DocumentEntry]:
-    """Of all metadata versions the last one of each document, in the order the documents first appear."""
-    latest: dict[str, DocumentEntry] = {}
-    for entry in entries:
-        known = latest.get(entry.logical_id)
-        if known is None or entry.version > known.version:
-            latest[entry.logical_id] = entry
-    return list(latest.values())
-
-
-def without_signatures(entries: Iterable[DocumentEntry]) -> list[DocumentEntry]:
-    """The entries that are documents: signatures of lots are never shown."""
-    return [entry for entry in entries if not entry.is_signature]
-
-
 def read_masking(codes: Iterable[Coded]) -> Masking:
     """A masking from confidentialityCode: an unknown code, or none at all, hides from everyone a flag could remove."""
     levels: set[Level] = set()

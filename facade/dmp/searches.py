@@ -43,7 +43,7 @@ class Searches:
         unique_ids: Sequence[str] = (),
         entry_uuids: Sequence[str] = (),
     ) -> DocumentAnswer:
-        """TD3.1 GetDocuments. By logical id every metadata version comes back (see ``ebrim_read.latest_versions``).
+        """TD3.1 GetDocuments. By logical id every metadata version comes back.
 
         Raises ValueError when ids of more than one kind are given: the query takes one.
         """

@@ -118,8 +118,3 @@ class Caller:
         """The pairing with this record, None when there is none. Own record first where both relations exist."""
         found = [pairing for pairing in self.pairings if pairing.patient == patient]
         return min(found, key=lambda pairing: pairing.relation is not Relation.HOLDER, default=None)
-
-    @property
-    def is_doctor(self) -> bool:
-        """Profession 10 of TRE_G15."""
-        return self.kind is CallerKind.PROFESSIONAL and self.profession == "10"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
@@ -122,14 +122,6 @@ class Publications:
         with self._database.reading() as connection:
             rows = connection.execute(query.where(found.live_unique_id.in_(wanted)))
             return {row.live_unique_id: NaturalForm(row.media_type, row.sha1, row.size) for row in rows}
-
-    def unsettled(self, *, now: datetime, limit: int = 100) -> list[Reservation]:
-        """Reservations the DMP must be asked about, oldest first."""
-        late = and_(submissions.c.state == State.PENDING.value, submissions.c.reserved_at <= now - self._pending_for)
-        query = select(submissions.c.id).where(or_(submissions.c.state == State.UNKNOWN.value, late))
-        with self._database.reading() as connection:
-            ids = connection.execute(query.order_by(submissions.c.reserved_at).limit(limit)).scalars().all()
-            return [load(connection, one, State.UNKNOWN) for one in ids]
 
     def _earlier(
         self, connection: Connection, intents: Sequence[Intent], request: Request, now: datetime

@@ -15,7 +15,7 @@ from facade.domain.access import Act, Context, Decision, Effect, Oppositions
 from facade.domain.dmp import DmpSession, DocumentAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
-from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
+from facade.domain.errors import DmpRefused, FacadeError, NotFound, Problem, Refused
 from facade.domain.ins import INS
 from facade.observability.logs import log_emergency
 from facade.policy import access
@@ -27,6 +27,7 @@ from facade.transactions.services import Services
 Ask = Callable[[DmpSession], DocumentAnswer]
 # Half of it would let a reason expire and serve again the same evening, a week would refuse a real relapse.
 _SAME_EMERGENCY = timedelta(days=1)
+_RETRY_AFTER = 5
 _NOT_JUDGED = Decision(Effect.DENY, "not-judged", "")
 _REPLAYED = Decision(Effect.PERMIT, "publication.replayed", "EXI 05")
 
@@ -235,11 +236,16 @@ class Case:
             secret=actor.secret,
             on_behalf=actor.on_behalf_of_holder,
         )
-        try:
-            self.services.traces.append(trace)
-        except Exception as error:
-            # Whatever the storage says, the answer is withheld; the cause stays in the exception chain.
-            raise FacadeError.of("trace.unavailable") from error
+        write_trace(self.services, trace)
+
+
+def write_trace(services: Services, trace: Trace) -> None:
+    """Append to the journal. Raises FacadeError ``trace.unavailable``: the answer is then withheld (EXI 18)."""
+    try:
+        services.traces.append(trace)
+    except Exception as error:
+        # Whatever the storage says; the cause stays in the exception chain.
+        raise FacadeError(Problem("trace.unavailable"), retry_after=_RETRY_AFTER) from error
 
 
 def _outcome(error: BaseException | None, *, hidden: bool) -> tuple[str, str]:

@@ -42,27 +42,28 @@ class Found:
 def find_documents(services: Services, actor: Actor, search: SearchRequest, page: Page) -> Found:
     """Search, mask, count, cut the page and write it. Raises Refused, DmpRefused, DmpUnavailable."""
     with Case(services, actor, Act.SEARCH, search.patient, "TD3.1") as case:
-        dossier, answer = case.ask(lambda session: _question(services, session, search))
+        logical_ids = _logical_ids(services, search)
+        dossier, answer = case.ask(lambda session: _question(services, session, search, logical_ids))
         answer = only_current(services.gateway, case.session, answer)
-        matching = [entry for entry in case.visible(dossier, answer.entries) if _matches(services, search, entry)]
+        matching = [entry for entry in case.visible(dossier, answer.entries) if _matches(search, entry, logical_ids)]
         ordered = search.ordered(matching)
         shown = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
         return Found(search.patient, len(ordered), render.documents(services, search.patient, shown), answer.warnings)
 
 
-def _question(services: Services, session: DmpSession, search: SearchRequest) -> DocumentAnswer:
+def _question(services: Services, session: DmpSession, search: SearchRequest, logical_ids: list[str]) -> DocumentAnswer:
     gateway = services.gateway
     if search.empty:
         return DocumentAnswer(())
     if search.ids:
-        return gateway.get_documents(session, logical_ids=_logical_ids(services, search))
+        return gateway.get_documents(session, logical_ids=logical_ids)
     if search.unique_ids or search.uuids:
         return named(gateway, session, search.unique_ids, search.uuids)
     return gateway.find_documents(session, search.query)
 
 
-def _matches(services: Services, search: SearchRequest, entry: DocumentEntry) -> bool:
-    return search.matches(entry) and (not search.ids or entry.logical_id in _logical_ids(services, search))
+def _matches(search: SearchRequest, entry: DocumentEntry, logical_ids: list[str]) -> bool:
+    return search.matches(entry) and (not search.ids or entry.logical_id in logical_ids)
 
 
 def _logical_ids(services: Services, search: SearchRequest) -> list[str]:

@@ -1,7 +1,7 @@
 """ITI-105 and ITI-65: publish documents as one signed lot (TD2.1), all or nothing.
 
-Order: what the request says is read and refused first, then what is recorded here (opposition, duplicate), then the
-record (TD0.2), and only then is anything sent. Sources: référentiel EXI 02, 05, 06; ITI TF-2 3.41, 3.65, 3.105.
+Order: what is recorded here against the act (opposition), what the request says, the record (TD0.2) and the policy,
+the ledger (duplicate), and only then is anything sent. Sources: référentiel EXI 02, 05, 06; ITI TF-2 3.41, 3.65, 3.105.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from facade.domain.dossier import Dossier, Traits
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.ins import INS
 from facade.domain.masking import Flag
-from facade.records.reservations import Intent, Reservation
+from facade.records.reservations import Intent, Reservation, in_progress
 from facade.records.reservations import Request as LedgerRequest
 from facade.transactions import complete, render
 from facade.transactions.actor import Actor
@@ -199,14 +199,22 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
 
 
 def _settle(case: Case, reservation: Reservation) -> None:
-    """Learn from the DMP whether a lot of unknown outcome was stored (TD3.1, reference search) and note it."""
+    """Learn from the DMP whether a lot of unknown outcome was stored (TD3.1, reference search) and note it.
+
+    Raises Conflict ``publication.in-progress`` when that cannot be learnt here: the lot is another patient's, in
+    whose record this request has no business, or only a part of it is found.
+    """
     services, found = case.services, {}
+    if any(document.patient != case.patient for document in reservation.documents):
+        raise in_progress()
     for document in reservation.documents:
         entry_uuid = services.gateway.find_reference(case.session, document.unique_id)
         if entry_uuid is not None:
             found[document.unique_id] = entry_uuid
     if len(found) == len(reservation.documents):
         services.publications.mark_stored(reservation.id, found, now=case.now)
+    elif found:
+        raise in_progress()
     else:
         services.publications.mark_failed(reservation.id, now=case.now)
 
@@ -268,7 +276,7 @@ def _send(case: Case, reservation: Reservation, submission: Submission) -> None:
 def _stored_all_the_same(case: Case, reservation: Reservation, error: FacadeError) -> bool:
     """Settle a refused lot: whether the DMP holds it nevertheless. A SOAP fault may come after the effect.
 
-    Where the DMP cannot be asked the reservation stays unknown, and the repeated request will settle it.
+    Where the DMP cannot be asked, or holds a part of it, it stays unknown: the repeated request settles it.
     """
     services = case.services
     if isinstance(error, DmpRefused) and error.channel == "fault":
@@ -279,6 +287,9 @@ def _stored_all_the_same(case: Case, reservation: Reservation, error: FacadeErro
             return False
         if all(found):
             return True
+        if any(found):
+            services.publications.mark_unknown(reservation.id, now=case.now)
+            return False
     services.publications.mark_failed(reservation.id, now=case.now)
     return False
 

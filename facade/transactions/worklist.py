@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from facade.domain.access import Effect
-from facade.domain.caller import CallerKind
-from facade.domain.errors import FacadeError, Refused
+from facade.domain.access import Decision, Effect
+from facade.domain.caller import Caller, CallerKind
+from facade.domain.errors import Refused
 from facade.domain.ins import INS
+from facade.policy.vocabulary import Rule
 from facade.records.hidden import Hidden
 from facade.records.traces import Trace
 from facade.transactions.actor import Actor
+from facade.transactions.case import write_trace
 from facade.transactions.services import Services
 
-_BASIS = "référentiel DMP, EXI 08"
+_OWN = Decision(Effect.PERMIT, "worklist.own-documents", "référentiel DMP, EXI 08")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +36,31 @@ class StillHidden:
 
 
 def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
-    """The caller's worklist, longest hidden first. Raises Refused for a citizen or a caller without an identity."""
+    """The caller's worklist, longest hidden first.
+
+    Raises Refused for a citizen, a caller without an identity, a professional with a single factor. Not judged by
+    ``policy.access``, which judges an act on one record: this list goes over all of them.
+    """
     caller, now = actor.caller, services.clock()
-    allowed = caller.refusal is None and caller.kind in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE)
-    _trace(services, actor, now, allowed=allowed)
-    if not allowed:
-        raise Refused(services.access.decision(caller.refusal or "right.not-for-this-caller"))
+    refused_by = _refused_by(caller)
+    decision = services.access.decision(refused_by) if refused_by else _OWN
+    _trace(services, actor, now, decision)
+    if not decision.permits:
+        raise Refused(decision)
     if caller.kind is CallerKind.STRUCTURE:
         found = services.hidden.of_structure(caller.structure.id)
     else:
         found = services.hidden.of_author(caller.id)
     return [_line(services, hidden, now) for hidden in found]
+
+
+def _refused_by(caller: Caller) -> str | None:
+    if caller.refusal is not None:
+        return caller.refusal
+    if caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
+        return Rule.RIGHT_NOT_FOR_CALLER
+    single = caller.kind is CallerKind.PROFESSIONAL and not caller.two_factors
+    return Rule.SINGLE_FACTOR if single else None
 
 
 def _line(services: Services, hidden: Hidden, now: datetime) -> StillHidden:
@@ -59,16 +75,16 @@ def _line(services: Services, hidden: Hidden, now: datetime) -> StillHidden:
     )
 
 
-def _trace(services: Services, actor: Actor, now: datetime, *, allowed: bool) -> None:
+def _trace(services: Services, actor: Actor, now: datetime, decision: Decision) -> None:
     caller = actor.caller
     trace = Trace(
         time=now,
         kind=caller.kind.value,
         act="list-still-hidden",
-        effect=(Effect.PERMIT if allowed else Effect.DENY).value,
-        rule="worklist.own-documents",
-        basis=_BASIS,
-        outcome="success" if allowed else "refused",
+        effect=decision.effect.value,
+        rule=decision.rule,
+        basis=decision.basis,
+        outcome="success" if decision.permits else "refused",
         person_id=caller.id,
         person_name=caller.name,
         local_id=caller.token_id,
@@ -78,7 +94,4 @@ def _trace(services: Services, actor: Actor, now: datetime, *, allowed: bool) ->
         transaction="local",
         correlation_id=actor.correlation_id,
     )
-    try:
-        services.traces.append(trace)
-    except Exception as error:
-        raise FacadeError.of("trace.unavailable") from error
+    write_trace(services, trace)

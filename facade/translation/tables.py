@@ -118,7 +118,6 @@ class CodeTables:
     _class_of: Mapping[Coded, Coded]
     _format_of_template: Mapping[str, Coded]
     _format_of_media: Mapping[str, Coded]
-    _media_of_format: Mapping[Coded, str]
     _practice_of_sector: Mapping[str, Coded]
     _content_type_of_sector: Mapping[str, Coded]
     _snomed: Mapping[tuple[str, str], Coded]
@@ -151,7 +150,6 @@ class CodeTables:
             _class_of=_pairs(rows("documents/type_class.csv"), "type", "class"),
             _format_of_template=_formats(rows("documents/template_format.csv"), formats),
             _format_of_media=media,
-            _media_of_format={coded: name for name, coded in media.items()},
             _practice_of_sector={row["sector"]: _coded(row) for row in rows("codes/sector_practice.csv")},
             _content_type_of_sector={row["sector"]: _coded(row) for row in rows("codes/sector_content_type.csv")},
             _snomed={(row["target_set"], row["code"]): _coded(row, "target_") for row in rows("codes/snomed.csv")},
@@ -175,10 +173,6 @@ class CodeTables:
     def media_types(self) -> str:
         """The media types that can be wrapped, for a message."""
         return ", ".join(sorted(self._format_of_media))
-
-    def media_of_format(self, format_code: Coded) -> str | None:
-        """The media type a formatCode of a wrapped file stands for, None for a structured CDA."""
-        return self._media_of_format.get(format_code)
 
     def practice_of_sector(self, sector: str) -> Coded | None:
         """The practiceSettingCode by default for a sector of TRE_R02, ``EXP_PATIENT`` or ``SNR``."""

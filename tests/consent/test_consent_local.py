@@ -223,7 +223,7 @@ def test_a_statement_of_another_structure_does_not_exist(consent_demo: RunningDe
     for method, suffix in (("GET", ""), ("GET", "/_history"), ("GET", "/_history/1"), ("DELETE", ""), ("PUT", "")):
         answers = []
         for consent_id in (own, unknown):
-            body = json.dumps(opposition | {"id": consent_id})
+            body = json.dumps(opposition | {"id": consent_id}) if method == "PUT" else None
             headers = {"Content-Type": FHIR_JSON, "X-Request-Id": "the-same-for-both"}
             address = f"/Consent/{consent_id}{suffix}"
             answers.append(demo.call("other-doctor", method, address, data=body, headers=headers))

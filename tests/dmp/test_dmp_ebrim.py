@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from facade.dmp import ebrim_write, xds
 from facade.dmp.ebrim_parts import Ids
-from facade.dmp.ebrim_read import latest_versions, read_entries, read_masking, read_references, without_signatures
+from facade.dmp.ebrim_read import read_entries, read_masking, read_references
 from facade.domain.document import Coded, DocumentEntry
 from facade.domain.ins import INS
 from facade.domain.masking import Flag, Level, Masking
@@ -65,13 +65,12 @@ def test_an_entry_without_what_it_must_have_is_left_out_and_counted(old: str, ne
     assert unreadable == 1
 
 
-def test_a_signature_entry_is_marked_and_can_be_taken_out() -> None:
+def test_a_signature_entry_is_marked() -> None:
     signature = replace(
         ebrim_write.signature_entry(make.LOT, ENTRY, "2.25.1"), entry_uuid="31111111-2222-4333-8444-555555555555"
     )
     read, unreadable = read_entries(parse(registry_list(written(ENTRY), written(signature))), PATIENT)
     assert [entry.is_signature for entry in read] == [False, True]
-    assert without_signatures(read) == [read[0]]
     assert signature.masking.flags == {Flag.MASKED_TO_PROFESSIONALS, Flag.HIDDEN_FROM_PATIENT}
     broken = written(signature).replace(xds.DOC_FACILITY, "urn:uuid:other")
     assert read_entries(parse(registry_list(broken)), PATIENT) == ([], 0)
@@ -97,12 +96,6 @@ def test_version(version: str, number: int) -> None:
     )
     [read] = read_entries(parse(registry_list(text)), PATIENT)[0]
     assert read.version == number
-
-
-def test_only_the_latest_version_of_each_document() -> None:
-    first = replace(ENTRY, logical_id="a", version=2)
-    second = replace(ENTRY, logical_id="b", version=1)
-    assert latest_versions([replace(first, version=1), first, second, replace(first, version=1)]) == [first, second]
 
 
 def test_missing_lid_is_the_entry_uuid() -> None:

@@ -11,6 +11,9 @@ from dataclasses import replace
 
 import pytest
 
+from facade.dmp import xds
+from facade.dmp.ebrim_parts import Ids
+from facade.dmp.ebrim_write import extrinsic_object
 from facade.dmp.gateway import SoapGateway
 from facade.dmp.multipart import MultipartBody, Part
 from facade.domain.dmp import DocumentQuery
@@ -18,7 +21,7 @@ from facade.domain.errors import DmpRefused
 from tests.support import dmp_answers as answers
 from tests.support.dmp_acts import CHANGES, HTML, find, mask, publish, unavailable
 from tests.support.dmp_callers import make_config, session
-from tests.support.dmp_entries import submission_of
+from tests.support.dmp_entries import ENTRY, submission_of
 from tests.support.dmp_server import DmpServer, Issued, Pki, Reply, Respond, Seen, envelope, mtom
 
 Make = Callable[..., SoapGateway]
@@ -210,15 +213,14 @@ def test_an_answer_that_is_too_large_is_not_read(server: DmpServer, make_gateway
 
 
 def test_chunked_answers_are_read(server: DmpServer, gateway: SoapGateway) -> None:
-    server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), chunked=True)
-    find(gateway)
+    entry = extrinsic_object(ENTRY, xds.uuid_urn(ENTRY.entry_uuid), Ids(), status=True)
+    server.respond = lambda seen: Reply(envelope(answers.search(entry), seen.message_id), chunked=True)
+    [found] = gateway.find_documents(session(), DocumentQuery()).entries
+    assert found.unique_id == ENTRY.unique_id
 
 
 def test_one_connection_serves_many_requests_also_after_an_error(server: DmpServer, gateway: SoapGateway) -> None:
-    ports: set[str] = set()
-
     def respond(seen: Seen) -> Reply:
-        ports.add(seen.headers.get("Host", ""))
         return HTML if len(server.seen) % 2 else Reply(envelope(answers.search(), seen.message_id))
 
     server.respond = respond

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from facade.embedded.demo import issuer_of
 from tests.support.demo import RunningDemo, codes_of, pdf
 
 SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
@@ -148,3 +151,35 @@ def test_a_document_hidden_from_its_patient_stays_on_the_worklist_until_it_is_sh
 def test_the_worklist_is_no_business_of_a_patient(demo: RunningDemo) -> None:
     answer = demo.call("patient-adult", "GET", "/DocumentReference/$still-hidden")
     assert (answer.status_code, codes_of(answer)) == (403, ["right.not-for-this-caller"])
+
+
+def test_the_worklist_needs_two_factors(demo: RunningDemo) -> None:
+    demo.tokens["single"] = issuer_of(demo.data).mint("author-doctor", claims={"acr": "eidas3"})
+    answer = demo.call("single", "GET", "/DocumentReference/$still-hidden")
+    assert (answer.status_code, codes_of(answer)) == (403, ["caller.professional.single-factor"])
+    assert demo.call("author-doctor", "GET", "/DocumentReference/$still-hidden").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [("/DocumentReference", {"status": "current"}), ("/DocumentReference/{id}", {}), ("/Binary/{id}", {})],
+)
+def test_an_answer_whose_trace_cannot_be_written_is_withheld(
+    fresh_demo: RunningDemo, path: str, params: dict[str, str]
+) -> None:
+    demo = fresh_demo
+    document = demo.publish("author-doctor", "adult")["id"]
+    query = {**params, "patient.identifier": demo.ins("adult")} if params else {}
+    ask = path.format(id=document)
+    with closing(sqlite3.connect(demo.data / "facade.db")) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON traces BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+        refused = demo.call("nurse", "GET", ask, params=query)
+        assert (refused.status_code, codes_of(refused)) == (503, ["trace.unavailable"])
+        assert "Retry-After" in refused.headers
+        assert document not in refused.text
+        worklist = demo.call("author-doctor", "GET", "/DocumentReference/$still-hidden")
+        assert (worklist.status_code, codes_of(worklist)) == (503, ["trace.unavailable"])
+        database.execute("DROP TRIGGER full")
+    assert demo.call("nurse", "GET", ask, params=query).status_code == 200

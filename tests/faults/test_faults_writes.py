@@ -66,6 +66,22 @@ def test_when_nobody_can_say_the_repeated_request_settles_it(faulty: RunningDemo
     assert sum(line["transaction"] == "TD2.1" for line in faulty.log()) == 1
 
 
+def test_a_lot_of_unknown_outcome_is_not_settled_in_another_record(faulty: RunningDemo) -> None:
+    """The same uniqueId for somebody else: asked there, the DMP would say the lost lot does not exist."""
+    resource = faulty.document("adult", pdf(), masterIdentifier=_unique_id(201))
+    rules = [{"transaction": each, "what": "close-after", "times": None} for each in ("TD2.1", "TD3.1")]
+    order(faulty.data, rules)
+    assert faulty.post("author-doctor", "/DocumentReference", resource, Idempotency_Key="lost").status_code == 503
+    behave(faulty.data)
+    elsewhere = faulty.document("minor", pdf(), masterIdentifier=_unique_id(201))
+    refused = faulty.post("author-doctor", "/DocumentReference", elsewhere)
+    assert (refused.status_code, codes_of(refused)) == (409, ["publication.in-progress"])
+    assert "Retry-After" in refused.headers
+    again = faulty.post("author-doctor", "/DocumentReference", resource, Idempotency_Key="lost")
+    assert again.status_code == 201, again.text
+    assert sum(line["transaction"] == "TD2.1" for line in faulty.log()) == 1
+
+
 def test_a_mask_whose_answer_was_lost_is_told_as_it_is(faulty: RunningDemo) -> None:
     document = faulty.publish("author-doctor", "adult")["id"]
     order(faulty.data, [{"transaction": "TD3.3", "what": "close-after", "times": 1}])
