@@ -48,10 +48,17 @@ def serve(config: Path | None) -> None:
     """Run the facade alone, from its settings, against the configured DMP."""
     from facade.server import run  # noqa: PLC0415 - the other commands need no server
     from facade.settings import Settings  # noqa: PLC0415
+    from facade.tls import server_context  # noqa: PLC0415
 
     _use(config)
-    if missing := Settings().missing():
-        raise click.ClickException(f"not set (environment or --config): {', '.join(missing)}")
+    try:
+        settings = Settings()
+        if missing := settings.missing():
+            raise click.ClickException(f"not set (environment or --config): {', '.join(missing)}")
+        if settings.tls_certificate is not None:
+            server_context(settings)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         with tempfile.TemporaryDirectory(prefix="dmp-facade-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
@@ -67,6 +74,7 @@ def check(config: Path | None) -> None:
     from facade.app import wire  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
+    from facade.tls import problems as tls_problems  # noqa: PLC0415
     from facade.transactions.readiness import readiness, warnings  # noqa: PLC0415
 
     _use(config)
@@ -74,7 +82,11 @@ def check(config: Path | None) -> None:
         settings = Settings()
         migrate(settings.database_url)
         services = wire(settings)
-        problems = list(dict.fromkeys([*readiness(services), *services.gateway.diagnose()]))
+        problems = list(
+            dict.fromkeys(
+                [*tls_problems(settings, services.clock()), *readiness(services), *services.gateway.diagnose()]
+            )
+        )
         for warning in warnings(services):
             click.echo(f"soon: {warning}")
     except ValueError as error:
