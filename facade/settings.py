@@ -64,6 +64,9 @@ class IssuerSettings(BaseModel):
     algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
     jwks_uri: str = Field("", description="Where the keys are; empty: the discovery document says it")
     discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
+    jwks_file: Path | None = Field(None, description="The keys in a file instead, for an issuer out of reach")
+    ca_bundle: str = Field("", description="PEM of the authorities of the keys' server, where it has its own")
+    leeway: int = Field(30, description="Seconds by which clocks may differ, 30 at most")
 
 
 class VihfSettings(BaseModel):
