@@ -89,7 +89,8 @@ def wire(settings: Settings) -> Services:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
     database = open_database(settings.database_url)
     structures = {
-        each.id: Structure(each.id, each.name, each.sector, each.homologated_until) for each in settings.structures
+        each.id: Structure(each.id, each.name, each.sector, each.homologated_until, each.homologated_on)
+        for each in settings.structures
     }
     own = structures.get(settings.own_structure)
     if own is None:

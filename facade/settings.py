@@ -8,7 +8,7 @@ description says so and the default is the value seen in the official samples.
 from __future__ import annotations
 
 import os
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,6 @@ from pydantic_settings import (
 )
 
 MEGABYTE = 1024 * 1024
-THREE_YEARS = timedelta(days=3 * 366)
 
 
 class StructureSettings(BaseModel):
@@ -35,15 +34,19 @@ class StructureSettings(BaseModel):
 
     @model_validator(mode="after")
     def _three_years_at_most(self) -> StructureSettings:
-        if self.homologated_until and not self.homologated_on:
-            raise ValueError("homologated_until needs homologated_on (EXI 29)")
-        if (
-            self.homologated_on
-            and self.homologated_until
-            and self.homologated_until - self.homologated_on > THREE_YEARS
-        ):
-            raise ValueError("a self-homologation is valid for three years at most (EXI 29)")
+        start, end = self.homologated_on, self.homologated_until
+        if (start is None) != (end is None):
+            raise ValueError("homologated_on and homologated_until go together (EXI 29)")
+        if start and end and not start <= end <= _three_years_after(start):
+            raise ValueError("homologated_until is after homologated_on, by three years at most (EXI 29)")
         return self
+
+
+def _three_years_after(day: date) -> date:
+    try:
+        return day.replace(year=day.year + 3)
+    except ValueError:  # the 29th of February
+        return day.replace(year=day.year + 3, day=28)
 
 
 class ApplicationSettings(BaseModel):

@@ -27,13 +27,15 @@ class Structure:
     """A care structure (or the editor of an application).
 
     ``id`` is a Struct_IdNat: ``1``+FINESS, ``3``+SIRET, ``4``+RPPS+rank. ``sector`` a code of TRE_R02 (``SA01``).
-    ``homologated_until`` is the end of its AIR self-homologation (EXI 29), None when it is on no list.
+    ``homologated_until`` is the last day of its AIR self-homologation (EXI 29), None when it is on no list;
+    ``homologated_from`` the first one, where that is known.
     """
 
     id: str
     name: str
     sector: str
     homologated_until: date | None = None
+    homologated_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

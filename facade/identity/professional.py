@@ -98,4 +98,5 @@ def _structure(activity: Activity, config: IdentityConfig) -> Structure:
         name=activity.structure_name or (listed.name if listed else ""),
         sector=activity.sector or (listed.sector if listed else ""),
         homologated_until=listed.homologated_until if listed else None,
+        homologated_from=listed.homologated_from if listed else None,
     )

@@ -28,6 +28,7 @@ def test_a_professional_with_one_activity(verifier: TokenVerifier, realms: Realm
     assert (caller.family, caller.given, caller.name) == ("DURAND", "Camille", "Camille DURAND")
     assert (caller.structure.id, caller.structure.sector) == ("1750000018", "SA01")
     assert caller.structure.homologated_until == HOSPITAL.homologated_until
+    assert caller.structure.homologated_from == HOSPITAL.homologated_from
     assert caller.two_factors
     assert not caller.regulator
     assert (caller.application, caller.token_id) == ("client", "6f0c")

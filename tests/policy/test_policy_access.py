@@ -90,6 +90,19 @@ def test_the_end_of_a_homologation_is_announced_sixty_days_before(until: date | 
     assert homologation_warning(structure, context().now, settings()) == days
 
 
+@pytest.mark.parametrize(
+    ("start", "rule"),
+    [
+        (date(2026, 6, 16), "caller.structure.not-homologated"),
+        (date(2026, 6, 15), "professional.authorised"),
+        (None, "professional.authorised"),
+    ],
+)
+def test_a_homologation_does_not_hold_before_its_first_day(start: date | None, rule: str) -> None:
+    caller = replace(DOCTOR, structure=replace(DOCTOR.structure, homologated_from=start))
+    assert decide(tables(), caller, Act.SEARCH, dossier(), None, context(), PATIENT, settings()).rule == rule
+
+
 def test_a_homologation_ends_by_the_legal_day() -> None:
     structure = replace(DOCTOR.structure, homologated_until=date(2026, 6, 15))
     eve = datetime(2026, 6, 15, 21, 59, tzinfo=UTC)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from facade.embedded.pki import Pki, make_pki, new_key
-from facade.settings import Settings
+from facade.settings import Settings, StructureSettings
 from facade.tls import problems
 from tests.support.demo import RunningDemo
 from tests.support.serving import write_settings
@@ -148,3 +148,25 @@ def test_a_setting_that_is_wrong_is_not_quoted(tmp_path: Path) -> None:
 def _run(command: str, config: Path) -> subprocess.CompletedProcess[str]:
     arguments = [sys.executable, "-m", "facade.cli", command, "--config", str(config)]
     return subprocess.run(arguments, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "accepted"),
+    [
+        ("2025-01-01", "2028-01-01", True),
+        ("2025-01-01", "2028-01-02", False),
+        ("2024-02-29", "2027-02-28", True),
+        ("2024-02-29", "2027-03-01", False),
+        ("2025-01-01", "2024-12-31", False),
+        ("2025-01-01", None, False),
+        (None, "2025-01-01", False),
+        (None, None, True),
+    ],
+)
+def test_a_homologation_is_for_three_years_at_most(start: str | None, end: str | None, accepted: bool) -> None:
+    values = {"id": "1750000018", "name": "CHU", "sector": "SA01", "homologated_on": start, "homologated_until": end}
+    if accepted:
+        assert StructureSettings.model_validate(values).id == "1750000018"
+    else:
+        with pytest.raises(ValueError, match="EXI 29"):
+            StructureSettings.model_validate(values)

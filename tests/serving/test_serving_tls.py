@@ -113,6 +113,15 @@ def test_professionals_need_no_certificate(facade: Facade, demo: RunningDemo, mi
         assert (answer.status_code, answer.json()["total"]) == (200, 1)
 
 
+def test_a_professionals_token_may_be_bound_too(
+    facade: Facade, demo: RunningDemo, pki: Pki, mine: Certificate, another: Certificate
+) -> None:
+    bound = bound_token(demo, "author-doctor", pki.auth_cli)
+    for certificate, expected in ((mine, 200), (another, 401), (None, 401)):
+        asked = facade.call(bound, "GET", "/Patient", certificate, params={"identifier": demo.ins("adult")})
+        assert asked.status_code == expected
+
+
 def tls(facade: Facade, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
     raw = socket.create_connection(("127.0.0.1", facade.port), timeout=30)
     return context.wrap_socket(raw, server_hostname="localhost", session=session)

@@ -25,7 +25,7 @@ AUDIENCE = "dmp-facade"
 PSC, STRUCTURES, MES = "psc", "structures", "mes"
 RPPS = "99700000013"  # Luhn key 3
 ID_NAT = f"8{RPPS}"
-HOSPITAL = Structure("1750000018", "CHU", "SA01", date(2028, 1, 1))
+HOSPITAL = Structure("1750000018", "CHU", "SA01", date(2028, 1, 1), date(2025, 1, 1))
 OWN = Structure("1750000026", "Éditeur", "SA05")
 APPLICATION = Application("app", "Carnet", "Éditeur", "1.2.250.1.999.1")
 
