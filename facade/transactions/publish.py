@@ -6,7 +6,6 @@ the ledger (duplicate), and only then is anything sent. Sources: référentiel E
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,8 +36,8 @@ from facade.translation.times import from_fhir
 class Order:
     """What a client asks to be published.
 
-    ``documents`` pairs each DocumentReference with the base64 text of its attachment; ``lot`` is the List of an
-    ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
+    ``documents`` pairs each DocumentReference with its file: a Base64File, or what was given as base64 text;
+    ``lot`` is the List of an ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
     """
 
     subject: Subject
@@ -244,7 +243,7 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
         entry = replace(
             named,
             replaces=replaced.entry_uuid if replaced else "",
-            hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
+            hash=content.digest("sha1").hex(),
             size=len(content),
         )
         documents.append(NewDocument(entry, content))
