@@ -62,7 +62,7 @@ def _normal_line_ends(run: memoryview) -> Iterator[Buffer]:
         piece = bytes(run[position : position + _SLICE])
         if position and run[position - 1] == ord("\r"):
             piece = piece.removeprefix(b"\n")
-        yield piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in piece else piece
 
 
 def _whole(content: Content) -> Sequence[bytes] | None:
