@@ -179,7 +179,10 @@ def _identity(settings: Settings, structures: dict[str, Structure], own: Structu
             audience=each.audience,
             algorithms=each.algorithms,
             jwks_uri=each.jwks_uri,
-            discovery_uri="" if each.jwks_uri else each.discovery_uri or each.issuer + _DISCOVERY,
+            discovery_uri="" if each.jwks_uri or each.jwks_file else each.discovery_uri or each.issuer + _DISCOVERY,
+            jwks_file=each.jwks_file,
+            leeway=each.leeway,
+            ca_bundle=each.ca_bundle,
         )
         for each in settings.issuers
     )

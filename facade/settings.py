@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -64,6 +64,9 @@ class IssuerSettings(BaseModel):
     algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
     jwks_uri: str = Field("", description="Where the keys are; empty: the discovery document says it")
     discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
+    jwks_file: Path | None = Field(None, description="The keys in a file instead, for an issuer out of reach")
+    ca_bundle: str = Field("", description="PEM of the authorities of the keys' server, where it has its own")
+    leeway: int = Field(30, description="Seconds by which clocks may differ, 30 at most")
 
 
 class VihfSettings(BaseModel):
@@ -111,13 +114,25 @@ class DmpSettings(BaseModel):
 class Settings(BaseSettings):
     """The settings of one facade."""
 
-    model_config = SettingsConfigDict(env_prefix="DMP_FACADE_", env_nested_delimiter="__", extra="forbid")
+    # What was given is not quoted in an error: it may be a secret.
+    model_config = SettingsConfigDict(
+        env_prefix="DMP_FACADE_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
 
     public_url: str = Field("http://127.0.0.1:8000", description="What clients see before /fhir, /docs")
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = Field(2, description="Server processes")
     threads: int = Field(64, description="Requests served at once by one process")
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM of the server's certificate and its chain: the facade then serves https (TLS 1.2 or more)",
+    )
+    tls_key: Path | None = Field(None, description="Its key, PEM")
+    tls_password: SecretStr | None = Field(None, description="Password of the key, where it has one")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM of the authorities of client certificates, for tokens bound to one (RFC 8705)"
+    )
     database_url: str = Field("sqlite:///dmp-facade.db", description="SQLAlchemy URL of traces, consents, publications")
     seal_secrets: tuple[SecretStr, ...] = Field(
         (), description="Secrets of the sealed ids: the first seals, all open. At least 32 characters each"
@@ -125,7 +140,9 @@ class Settings(BaseSettings):
     issuers: tuple[IssuerSettings, ...] = ()
     two_factor_acr: tuple[str, ...] = Field(("eidas1",), description="acr values that mean two factors (EXI 23)")
     bound_structure_tokens: bool = Field(True, description="A structure's token must be bound to its certificate")
-    trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose Client-Cert is believed (RFC 9440)")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="Addresses or networks whose Client-Cert header is believed (RFC 9440)"
+    )
     structures: tuple[StructureSettings, ...] = Field((), description="The structures served, with their homologation")
     applications: tuple[ApplicationSettings, ...] = Field((), description="Applications of the catalogue served")
     own_structure: str = Field("", description="Struct_IdNat of the structure that holds the certificates")

@@ -42,6 +42,12 @@ _UPDATE_REFUSALS = {
 _HEADERS = (
     ("Purpose-Of-Use", "normal, bris_de_glace or centre_15 (JDV_J38)", ["normal", "bris_de_glace", "centre_15"]),
     ("Purpose-Of-Use-Reason", "Why, in words; required with bris_de_glace and centre_15", None),
+    (
+        "X-Worksituation",
+        "The activity the professional acts in, of those in the token: profession and category (10C), structure id, "
+        "or both with a comma; required where there are several",
+        None,
+    ),
     ("Connexion-Secrete", "true: a minor asked for secrecy", ["true", "false"]),
     ("Accept-Language", "fr (default) or en: language of the messages", None),
     ("X-Request-Id", "Correlation id, given back and written into the trace", None),

@@ -72,7 +72,8 @@ class Caller:
 
     ``id``          IdNat_PS (``8``+RPPS) of a professional, Struct_IdNat of a structure, pseudonymous id (idPe) of a
                     patient or representative, client id of an application.
-    ``profession``  code of TRE_G15 (``10`` médecin); ``specialty`` code of TRE_R01 (``SM26``) where there is one.
+    ``profession``  code of TRE_G15 (``10`` médecin); ``specialty`` code of TRE_R01 (``SM26``) where there is one,
+                    of a pharmacist the section, a code of TRE_G05 (``A``).
     ``regulator``   the token says ``Acces_Regulation_Medicale``.
     ``two_factors`` the token's ``acr`` is one of the accepted two-factor levels.
     ``pairings``    the records a patient, representative or application is paired with.

@@ -148,17 +148,22 @@ def professional_claims(issuer: str, *exercices: dict[str, Any], **changes: Any)
 
 
 class Realms:
-    """The three realms on one local server. ``fetches`` counts what was asked for; ``down`` makes it answer 500."""
+    """The three realms on one local server. ``fetches`` counts what was asked for; ``down`` makes it answer 500,
+    ``answers`` cleared makes it wait.
+    """
 
     def __init__(self) -> None:
         self.fetches: Counter[str] = Counter()
         self.down = False
+        self.answers = threading.Event()
+        self.answers.set()
         self.documents: dict[str, Any] = {}
         realms = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 realms.fetches[self.path] += 1
+                realms.answers.wait(10)
                 document = None if realms.down else realms.documents.get(self.path)
                 body = document if isinstance(document, bytes) else json.dumps(document).encode()
                 self.send_response(500 if realms.down else 200 if document is not None else 404)
