@@ -32,7 +32,6 @@ class Prepared:
     sha1: str
     size: int
     is_cda: bool
-    subject: Subject = field(repr=False)
 
     @property
     def entry(self) -> DocumentEntry:
@@ -95,7 +94,7 @@ def prepare(
     sha1, size = attachment.check_attachment(draft.attachment, content)
     if header is not None and (problems := cda_read.check_against(header, draft.entry)):
         raise InvalidInput(problems)
-    return Prepared(draft, content, sha1, size, header is not None, subject)
+    return Prepared(draft, content, sha1, size, header is not None)
 
 
 def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> DocumentEntry | None:
