@@ -37,7 +37,6 @@ class Prepared:
     sha1: str
     size: int
     given: Content | None
-    subject: Subject = field(repr=False)
 
     @property
     def entry(self) -> DocumentEntry:
@@ -101,7 +100,7 @@ def prepare(
     sha1, size = attachment.check_attachment(draft.attachment, file)
     if header is not None and (problems := cda_read.check_against(header, draft.entry)):
         raise InvalidInput(problems)
-    return Prepared(draft, file, sha1, size, given, subject)
+    return Prepared(draft, file, sha1, size, given)
 
 
 def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> DocumentEntry | None:

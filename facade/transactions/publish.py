@@ -115,6 +115,8 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     _send(case, reservation, submission)
     entries = tuple(document.entry for document in submission.documents)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
+    for draft, entry in zip(drafts, entries, strict=True):
+        filled += complete.filled(draft.entry, entry)
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid)
@@ -142,6 +144,7 @@ def _document_context(case: Case, now: datetime) -> DocumentContext:
         entry_uuid=services.new_uuid(),
         unique_id=_new_oid(services),
         secret=case.actor.secret,
+        subjects=services.subjects,
     )
 
 
@@ -238,7 +241,7 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
     documents = []
     for draft in drafts:
         replaced = target_of_replacement(case, dossier, draft)
-        named = complete.entry(draft.entry, draft.subject.source, traits)
+        named = complete.entry(draft.entry, traits)
         content = draft.cda(named, traits, replaced)
         entry = replace(
             named,

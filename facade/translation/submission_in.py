@@ -16,7 +16,7 @@ from facade.translation.problems import Problems, shown
 from facade.translation.resources import child, objects, text
 from facade.translation.subject_in import Subject, SubjectRules, read_subject
 from facade.translation.tables import Json
-from facade.translation.vocabulary import LIST_TYPES
+from facade.translation.vocabulary import LIST_TYPES, PROVIDE_BUNDLES
 
 _POST = ("POST",)
 _METHODS = {
@@ -63,7 +63,7 @@ def read_submission_bundle(bundle: Json, contents: Collection[int] = ()) -> Subm
 
     Raises one InvalidInput: ``bundle.not-transaction``, ``bundle.fhir-document``, ``bundle.entry-type``,
     ``bundle.document-manifest``, ``bundle.method``, ``bundle.full-url``, ``bundle.submission-set``,
-    ``bundle.no-document``, ``bundle.binary-missing``, ``bundle.item-missing``, ``bundle.patch``.
+    ``bundle.no-document``, ``bundle.binary-missing``, ``bundle.item-missing``, ``bundle.patch``, ``bundle.profile``.
     """
     if bundle.get("type") != "transaction":
         code = "bundle.fhir-document" if bundle.get("type") == "document" else "bundle.not-transaction"
@@ -91,6 +91,7 @@ def read_common_subject(parts: SubmissionParts, rules: SubjectRules) -> Subject:
 
 class _Bundle:
     def __init__(self, bundle: Json, contents: Collection[int]) -> None:
+        self.bundle = bundle
         self.entries = objects(bundle, "entry")
         self.contents = contents
         self.problems = Problems()
@@ -102,6 +103,7 @@ class _Bundle:
     def parts(self) -> SubmissionParts:
         for number in range(len(self.entries)):
             self._entry(number)
+        self._profile()
         self.problems.check()
         lots = [number for number in self._of("List") if _list_kind(self.resources[number]) == "submissionset"]
         folders = tuple(number for number in self._of("List") if _list_kind(self.resources[number]) == "folder")
@@ -125,6 +127,12 @@ class _Bundle:
             kinds=tuple(str(resource.get("resourceType")) for resource in self.resources),
             index=self.index,
         )
+
+    def _profile(self) -> None:
+        """A Bundle that claims profiles claims one of ITI-65; one that claims none is checked all the same."""
+        claimed = child(self.bundle, "meta").get("profile") or []
+        if claimed and not any(str(profile).partition("|")[0] in PROVIDE_BUNDLES for profile in claimed):
+            self.problems.add("bundle.profile", "Bundle.meta.profile", found=shown(claimed[0], 120))
 
     def _of(self, kind: str) -> tuple[int, ...]:
         return tuple(number for number, found in enumerate(self.resources) if found.get("resourceType") == kind)
