@@ -153,6 +153,7 @@ class Settings(BaseSettings):
     citizens: bool = Field(False, description="Accept patients, representatives, applications (assumed interface)")
     habilitation: Literal["known-denials", "strict", "off"] = "known-denials"
     emergency_minutes: int = Field(60, ge=1, description="How long one stated reason opens a record in an emergency")
+    trace_retention_days: int = Field(184, ge=1, description="How long traces are kept: six months (référentiel 5.5)")
     masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
     max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")

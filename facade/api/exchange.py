@@ -65,7 +65,7 @@ def actor() -> Actor:
     return Actor(
         caller=g.caller,
         purpose=purpose,
-        reason=_percent_decoded("Purpose-Of-Use-Reason")[:500].strip(),
+        reason=_percent_decoded("Purpose-Of-Use-Reason")[:500].strip() if purpose.is_emergency else "",
         secret=_flag("Connexion-Secrete"),
         on_behalf_of_holder=_flag("Masking-On-Behalf-Of-Holder"),
         correlation_id=g.correlation_id,

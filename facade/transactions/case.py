@@ -231,7 +231,8 @@ class Case:
             document_unique_id=document.unique_id if document else "",
             transaction=judged.transaction,
             purpose=actor.purpose.value,
-            reason=actor.reason,
+            # What is said beside a statement of the patient could be its reason, which is kept nowhere (EXI 02).
+            reason="" if act is Act.RECORD_CONSENT else actor.reason,
             correlation_id=actor.correlation_id,
             secret=actor.secret,
             on_behalf=actor.on_behalf_of_holder,

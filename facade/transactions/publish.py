@@ -50,7 +50,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, what was filled, and whether this is the answer to a repeated request."""
+    """The documents as stored, and what was filled."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -58,7 +58,6 @@ class Published:
     lot_id: str
     filled: tuple[Fill, ...]
     unsupported_relations: tuple[str, ...]
-    replayed: bool = False
 
 
 def order_of_resource(services: Services, resource: dict[str, Any], data: Any, *, key: str, fingerprint: str) -> Order:
@@ -93,11 +92,7 @@ def publish(services: Services, actor: Actor, order: Order) -> Published:
 
 def _publish(case: Case, subject: Subject, order: Order) -> Published:
     services = case.services
-    contexts = [_document_context(case, _latest_creation(case, order)) for _ in order.documents]
-    drafts = [
-        prepare(services, subject, context, resource, text, order.index)
-        for context, (resource, text) in zip(contexts, order.documents, strict=True)
-    ]
+    drafts = _drafts(case, subject, order, case.now)
     lot, lot_filled = _lot(case, subject, order, drafts)
     dossier = services.gateway.check_access(case.session)
     # Judged before the ledger is looked at: what was published before is told to those only who may publish.
@@ -106,7 +101,7 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
         case.require(dossier, draft.entry)
     reservation = _reserve(case, order, drafts)
     if reservation.replay:
-        return _replay(case, reservation, drafts)
+        return _replay(case, subject, order, reservation)
     try:
         submission = _wrap(case, dossier, drafts, lot)
     except BaseException:
@@ -123,7 +118,16 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     return Published(subject.ins, entries, resources, lot_id, filled, relations)
 
 
-def _latest_creation(case: Case, order: Order) -> datetime:
+def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
+    """The documents of a request that came in ``now``, read and checked."""
+    contexts = [_document_context(case, _latest_creation(order, now)) for _ in order.documents]
+    return [
+        prepare(case.services, subject, each, resource, text, order.index)
+        for each, (resource, text) in zip(contexts, order.documents, strict=True)
+    ]
+
+
+def _latest_creation(order: Order, now: datetime) -> datetime:
     """When a document that does not say it was made: now, or when its lot says it was submitted, if that is earlier.
 
     The DMP refuses a creationTime after the submissionTime, and a client's clock may be behind.
@@ -131,8 +135,8 @@ def _latest_creation(case: Case, order: Order) -> datetime:
     try:
         submitted = from_fhir((order.lot or {})["date"]).start
     except (KeyError, ValueError):
-        return case.now
-    return min(submitted, case.now)
+        return now
+    return min(submitted, now)
 
 
 def _document_context(case: Case, now: datetime) -> DocumentContext:
@@ -221,18 +225,18 @@ def _settle(case: Case, reservation: Reservation) -> None:
         services.publications.mark_failed(reservation.id, now=case.now)
 
 
-def _replay(case: Case, reservation: Reservation, drafts: Sequence[Prepared]) -> Published:
-    """Answer a repeated request as the first time: same documents, nothing sent."""
-    services = case.services
+def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation) -> Published:
+    """Answer a repeated request as the first time: same documents, same times filled in, nothing sent."""
+    drafts = _drafts(case, subject, order, reservation.reserved_at)
     logical_ids = {document.unique_id: document.logical_id for document in reservation.documents}
     entries = tuple(
         replace(draft.entry, unique_id=unique_id, logical_id=logical_id, entry_uuid=logical_id)
         for draft, (unique_id, logical_id) in zip(drafts, logical_ids.items(), strict=True)
     )
     case.replayed(entries)
-    resources = render.documents(services, case.patient, entries)
-    lot_id = services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
-    return Published(case.patient, entries, resources, lot_id, (), (), replayed=True)
+    resources = render.documents(case.services, case.patient, entries)
+    lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
+    return Published(case.patient, entries, resources, lot_id, (), ())
 
 
 def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:

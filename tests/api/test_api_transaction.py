@@ -220,6 +220,15 @@ def test_a_repeated_key_is_answered_as_the_first_time(demo: RunningDemo, path: s
     ] * 2
 
 
+def test_a_time_that_was_filled_in_is_of_the_first_time_too(demo: RunningDemo) -> None:
+    body, key = demo.document("adult", pdf()), str(uuid.uuid4())
+    first = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
+    assert first.status_code == 201, first.text
+    time.sleep(1.1)
+    second = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
+    assert (second.status_code, second.json()) == (201, first.json())
+
+
 def test_a_key_is_of_one_request_and_one_caller(demo: RunningDemo) -> None:
     key, body = str(uuid.uuid4()), demo.document("adult", pdf())
     assert demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key).status_code == 201

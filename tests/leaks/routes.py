@@ -327,4 +327,5 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/ValueSet"): _nothing,
     ("GET", "/fhir/ValueSet/<id>"): _nothing,
     ("GET", "/fhir/AuditEvent"): _nothing,
+    ("POST", "/fhir/AuditEvent/_search"): _nothing,
 }
