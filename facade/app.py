@@ -28,6 +28,8 @@ from facade.api import (
     system,
     worklist,
 )
+from facade.api.compression import compress_answers, refuse_coded_body
+from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
 from facade.api.outcomes import ErrorTable
 from facade.api.security import add_headers, identify
@@ -57,7 +59,17 @@ from facade.translation.tables import CodeTables
 # What a client may send is without bound, what is counted must not be.
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DISCOVERY = "/.well-known/openid-configuration"
-_FHIR = (system, worklist, document_reference, binary, patient, consent, audit_event, conformance, metadata)
+_FHIR = (
+    system,
+    worklist,
+    document_reference,
+    binary,
+    patient,
+    consent,
+    audit_event,
+    conformance,
+    metadata,
+)
 
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:
@@ -75,6 +87,9 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     )
     _document(app)
     app.before_request(identify)
+    app.before_request(refuse_coded_body)
+    allow_origins(app, settings.cors_origins)
+    compress_answers(app, settings.compression)
     app.after_request(add_headers)
     app.after_request(_observe)
     app.register_error_handler(FacadeError, answer_error)
