@@ -22,6 +22,7 @@ from facade.api import (
     consent,
     docs,
     document_reference,
+    generate_metadata,
     health,
     metadata,
     patient,
@@ -62,6 +63,7 @@ _DISCOVERY = "/.well-known/openid-configuration"
 _FHIR = (
     system,
     worklist,
+    generate_metadata,
     document_reference,
     binary,
     patient,
