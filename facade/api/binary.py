@@ -8,18 +8,20 @@ Source: ITI TF-2 3.68.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pybase64
 from flask import Response, request
 from flask_smorest import Blueprint
 from werkzeug.datastructures import MIMEAccept
 
+from facade.api.conditions import not_modified, reader_has
 from facade.api.declared import Declaration
 from facade.api.exchange import JSON, XML, accepted, actor, fhir, services
 from facade.api.interactions import interaction
 from facade.api.versions import etag
 from facade.domain.errors import InvalidInput
-from facade.transactions.read_document import Content, Forms, retrieve_document
+from facade.transactions.read_document import Content, Forms, Unchanged, retrieve_document
 
 blueprint = Blueprint("Binary", __name__, description="The bytes of a document")
 _XML_TYPES = ("application/xml", "text/xml")
@@ -30,10 +32,12 @@ _BLOCK = 256 * 1024
 @interaction(blueprint, "GET", "/Binary/<id>", Declaration("read", "Binary"), 200)
 def retrieve(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Retrieve a document (TD3.2)."""
-    forms = retrieve_document(services(), actor(), id)
+    forms = retrieve_document(services(), actor(), id, reader_has)
+    if isinstance(forms, Unchanged):
+        return not_modified(forms.version)
     chosen = _choose(forms, _accepted())
     if chosen is None:
-        return _as_binary(forms.natural, id)
+        return fhir(binary(forms.natural, id), headers=etag(forms.natural.version))
     return _streamed(chosen)
 
 
@@ -60,15 +64,15 @@ def _choose(forms: Forms, accept: MIMEAccept) -> Content | None:
     return contents[best]
 
 
-def _as_binary(content: Content, id: str) -> Response:  # noqa: A002 - FHIR's own name
-    resource = {
+def binary(content: Content, id: str) -> dict[str, Any]:  # noqa: A002 - FHIR's own name
+    """The Binary of a document."""
+    return {
         "resourceType": "Binary",
         "id": id,
         "meta": {"versionId": str(content.version)},
         "contentType": content.media_type,
         "data": pybase64.b64encode_as_string(content.data),
     }
-    return fhir(resource, headers=etag(content.version))
 
 
 def _streamed(content: Content) -> Response:

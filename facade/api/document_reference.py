@@ -10,6 +10,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from facade.api.bundles import page_links, searchset, used_parameters
+from facade.api.conditions import not_modified, reader_has
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
     FORM,
@@ -107,6 +108,8 @@ def search_by_post() -> Response:
 def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Read one document's metadata."""
     found = read_document(services(), actor(), id)
+    if reader_has(found.version):
+        return not_modified(found.version)
     return fhir(found.resource, headers=etag(found.version))
 
 

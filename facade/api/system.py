@@ -1,4 +1,4 @@
-"""POST [base]: ITI-65, a transaction Bundle of one SubmissionSet and its documents (TD2.1)."""
+"""POST [base]: ITI-65, a transaction Bundle of one SubmissionSet and its documents (TD2.1), and batches of reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from flask import Response
 from flask_smorest import Blueprint
 
-from facade.api.declared import Declaration
+from facade.api.batch import batch_response
+from facade.api.declared import Declaration, declares
 from facade.api.document_reference import publication_issues
 from facade.api.exchange import JSON, XML, actor, body_resource, fhir, preference, services
 from facade.api.idempotency import idempotency
@@ -22,12 +23,15 @@ _RESPONSE_PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MH
 
 
 @interaction(blueprint, "POST", "", Declaration("transaction", body=f"{JSON} {XML}"), 200)
+@declares(Declaration("batch"))
 def transaction() -> Response:
-    """Provide Document Bundle (ITI-65): all or nothing."""
+    """Provide Document Bundle (ITI-65): all or nothing. Or a batch of GET Binary: one retrieval for all."""
     bundle = body_resource("Bundle")
     key, fingerprint = idempotency(bundle)
     contents = attachment.take_out(bundle)
     validation.validate_resource(bundle, "Bundle")
+    if bundle.get("type") == "batch":
+        return fhir(batch_response(bundle))
     parts = read_submission_bundle(bundle, contents)
     order = publishing.order_of_bundle(services(), parts, contents, key=key, fingerprint=fingerprint)
     published = publishing.publish(services(), actor(), order)

@@ -5,10 +5,12 @@ What the caller may not see answers exactly as what does not exist.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.dmp import DocumentAnswer, Retrieved
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import NotFound
@@ -49,6 +51,13 @@ class Forms:
     natural: Content
 
 
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The reader was judged and has this version already: nothing was retrieved."""
+
+    version: int
+
+
 def open_id(services: Services, sealed: str) -> tuple[INS, str]:
     """The patient and logicalId of a sealed id. Raises NotFound for anything this facade did not seal."""
     opened = services.ids.open_document(sealed)
@@ -65,33 +74,52 @@ def read_document(services: Services, actor: Actor, sealed: str) -> Read:
         return Read(render.document(services, patient, entry), entry.version)
 
 
-def retrieve_document(services: Services, actor: Actor, sealed: str) -> Forms:
+def _none(_: int) -> bool:
+    return False
+
+
+def retrieve_document(
+    services: Services, actor: Actor, sealed: str, reader_has: Callable[[int], bool] = _none
+) -> Forms | Unchanged:
     """One document's bytes: as registered (CDA), and unwrapped where a CDA level 1 holds another file.
 
-    Raises NotFound, Refused, DmpRefused, DmpUnavailable.
+    ``reader_has`` tells of a version whether the reader has it: it is asked once the reader was found to see the
+    document. Raises NotFound, Refused, DmpRefused, DmpUnavailable.
     """
     patient, logical_id = open_id(services, sealed)
     with Case(services, actor, Act.RETRIEVE, patient, "TD3.2") as case:
         _, entry = find_current(case, logical_id)
-        retrieved = services.gateway.retrieve(case.session, [entry])[0]
-        registered = Content(retrieved.mime_type, retrieved.content, entry.version)
-        inner = cda_read.unwrap(retrieved.content)
-        unwrapped = Content(inner[0], inner[1], entry.version) if inner else None
-        published = services.publications.natural_forms([entry.unique_id]).get(entry.unique_id)
-        if published is None:
-            return Forms(registered, unwrapped, registered)
-        if unwrapped is not None and published.media_type == unwrapped.media_type:
-            return Forms(registered, unwrapped, unwrapped)
-        return Forms(registered, unwrapped, replace(registered, media_type=published.media_type))
+        if reader_has(entry.version):
+            return Unchanged(entry.version)
+        return forms_of(services, services.gateway.retrieve(case.session, [entry])[0])
+
+
+def forms_of(services: Services, retrieved: Retrieved) -> Forms:
+    """A retrieved document in each of its forms. Raises InvalidInput for a CDA that cannot be read."""
+    entry = retrieved.entry
+    registered = Content(retrieved.mime_type, retrieved.content, entry.version)
+    inner = cda_read.unwrap(retrieved.content)
+    unwrapped = Content(inner[0], inner[1], entry.version) if inner else None
+    published = services.publications.natural_forms([entry.unique_id]).get(entry.unique_id)
+    if published is None:
+        return Forms(registered, unwrapped, registered)
+    if unwrapped is not None and published.media_type == unwrapped.media_type:
+        return Forms(registered, unwrapped, unwrapped)
+    return Forms(registered, unwrapped, replace(registered, media_type=published.media_type))
 
 
 def find_current(case: Case, logical_id: str) -> tuple[Dossier, DocumentEntry]:
     """The current metadata version of a document this caller may see. Raises NotFound otherwise."""
     gateway = case.services.gateway
     dossier, answer = case.ask(lambda session: gateway.get_documents(session, logical_ids=[logical_id]))
+    return dossier, judged(case, dossier, answer, logical_id)
+
+
+def judged(case: Case, dossier: Dossier, answer: DocumentAnswer, logical_id: str) -> DocumentEntry:
+    """The current version of one document of an answer, once the caller was judged on it. Raises NotFound."""
     versions = [entry for entry in answer.entries if entry.logical_id == logical_id]
     if not versions:
         raise NotFound.of("document.unknown")
     current = max(versions, key=lambda entry: entry.version)
     case.require(dossier, current)
-    return dossier, current
+    return current

@@ -197,7 +197,11 @@ def test_what_failed_may_be_sent_again_corrected(demo: RunningDemo) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status", "code"),
-    [("batch", 400, "bundle.not-transaction"), ("document", 422, "bundle.fhir-document")],
+    [
+        ("collection", 400, "bundle.not-transaction"),
+        ("searchset", 400, "bundle.not-transaction"),
+        ("document", 422, "bundle.fhir-document"),
+    ],
 )
 def test_a_bundle_of_another_type_is_refused_by_name(demo: RunningDemo, kind: str, status: int, code: str) -> None:
     answer = demo.post(WRITER, "", submission(demo, "adult") | {"type": kind})
