@@ -40,7 +40,7 @@ def _wanted(request: dict[str, Any]) -> Wanted | FacadeError:
     if method != "GET" or not found:
         return InvalidInput.of("batch.not-served", "Bundle.entry.request", method=method[:10] or "-")
     versions = parse_etags(text(request, "ifNoneMatch"))
-    return Wanted(found.group(2), found.group(1) == "Binary", lambda version: versions.contains_weak(str(version)))
+    return Wanted(found.group(2), found.group(1) == "Binary", versions.contains_weak)
 
 
 def _entry(one: Wanted, answer: Answer) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _entry(one: Wanted, answer: Answer) -> dict[str, Any]:
     return {"response": {"status": _status(HTTPStatus.NOT_MODIFIED), "etag": f'W/"{answer.version}"'}}
 
 
-def _found(resource: dict[str, Any], version: int) -> dict[str, Any]:
+def _found(resource: dict[str, Any], version: str) -> dict[str, Any]:
     address = f"{services().settings.fhir_base}/{resource['resourceType']}/{resource['id']}"
     response = {"status": _status(HTTPStatus.OK), "etag": f'W/"{version}"'}
     return {"fullUrl": address, "resource": resource, "response": response}

@@ -69,7 +69,7 @@ def binary(content: Content, id: str) -> dict[str, Any]:  # noqa: A002 - FHIR's 
     return {
         "resourceType": "Binary",
         "id": id,
-        "meta": {"versionId": str(content.version)},
+        "meta": {"versionId": content.version},
         "contentType": content.media_type,
         "data": pybase64.b64encode_as_string(content.data),
     }

@@ -11,11 +11,11 @@ from facade.api.exchange import empty
 from facade.api.versions import etag
 
 
-def reader_has(version: int) -> bool:
+def reader_has(version: str) -> bool:
     """Whether If-None-Match names this version, or any (``*``)."""
-    return request.if_none_match.contains_weak(str(version))
+    return request.if_none_match.contains_weak(version)
 
 
-def not_modified(version: int) -> Response:
+def not_modified(version: str) -> Response:
     """304: the reader has it."""
     return empty(304, etag(version))

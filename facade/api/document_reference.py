@@ -32,7 +32,7 @@ from facade.api.exchange import (
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
-from facade.api.versions import etag, expected_version
+from facade.api.versions import etag, expected_version_id
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
 from facade.transactions.find_documents import Found, Page, find_documents
@@ -87,7 +87,7 @@ def create() -> Response:
     stored = published.resources[0]
     headers = {
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
-        **etag(published.entries[0].version),
+        **etag(published.entries[0].version_id),
     }
     return _created(stored, published, headers)
 
@@ -116,7 +116,7 @@ def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
 @interaction(blueprint, "PATCH", "/DocumentReference/<id>", _PATCH, 200)
 def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Change securityLabel or availability: TD3.3."""
-    return _updated(update_by_id(services(), actor(), id, _patch_body(), expected_version()))
+    return _updated(update_by_id(services(), actor(), id, _patch_body(), expected_version_id()))
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference", replace(_PATCH, parameters=(_IDENTIFIER, _PATIENT)), 200)
@@ -132,14 +132,14 @@ def patch_by_identifier() -> Response:
         patient = read_patient_token(patient_system, patient_value, services().subjects, "patient.identifier")
     if not target.unique_id:
         raise InvalidInput.of("patch.condition-missing", "identifier")
-    body, version = _patch_body(), expected_version()
+    body, version = _patch_body(), expected_version_id()
     return _updated(update_by_identifier(services(), actor(), patient, target.unique_id, body, version))
 
 
 @interaction(blueprint, "DELETE", "/DocumentReference/<id>", Declaration("delete", "DocumentReference"), 200)
 def delete(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Withdraw a document for good (TD3.3c), as the isDeleted patch does."""
-    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, expected_version()))
+    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, expected_version_id()))
 
 
 WITHDRAWAL = [

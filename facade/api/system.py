@@ -64,6 +64,6 @@ def _response(parts: SubmissionParts, published: publishing.Published) -> dict[s
 
 
 def _created(published: publishing.Published, position: int, kind: str) -> dict[str, Any]:
-    version = published.entries[position].version
+    version = published.entries[position].version_id
     location = f"{kind}/{published.resources[position]['id']}"
     return {"response": {"status": "201 Created", "location": location, "etag": f'W/"{version}"'}}

@@ -29,7 +29,7 @@ class Wanted:
 
     id: str
     content: bool
-    reader_has: Callable[[int], bool]
+    reader_has: Callable[[str], bool]
 
 
 Answer = Forms | Read | Unchanged | FacadeError
@@ -87,14 +87,14 @@ class _Batch:
                 case = stack.enter_context(Case(self.services, self.actor, act, patient, transaction))
                 dossier, answer = case.opened(self._ask(case, same))
                 entry = judged(case, dossier, answer, logical_id)
-                if one.reader_has(entry.version):
-                    self.found[position] = Unchanged(entry.version)
+                if one.reader_has(entry.version_id):
+                    self.found[position] = Unchanged(entry.version_id)
                 elif one.content:
                     held = stack.pop_all()
                     acts.push(held)
                     self.open[patient].append(_Open(position, case, entry, held))
                 else:
-                    self.found[position] = Read(render.document(self.services, patient, entry), entry.version)
+                    self.found[position] = Read(render.document(self.services, patient, entry), entry.version_id)
         except FacadeError as error:
             self.found[position] = error
 

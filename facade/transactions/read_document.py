@@ -27,7 +27,7 @@ class Read:
     """One DocumentReference and its version, for the ETag."""
 
     resource: dict[str, Any]
-    version: int
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Content:
 
     media_type: str
     data: bytes | memoryview
-    version: int
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Forms:
 class Unchanged:
     """The reader was judged and has this version already: nothing was retrieved."""
 
-    version: int
+    version: str
 
 
 def open_id(services: Services, sealed: str) -> tuple[INS, str]:
@@ -71,15 +71,15 @@ def read_document(services: Services, actor: Actor, sealed: str) -> Read:
     patient, logical_id = open_id(services, sealed)
     with Case(services, actor, Act.READ, patient, "TD3.1") as case:
         _, entry = find_current(case, logical_id)
-        return Read(render.document(services, patient, entry), entry.version)
+        return Read(render.document(services, patient, entry), entry.version_id)
 
 
-def _none(_: int) -> bool:
+def _none(_: str) -> bool:
     return False
 
 
 def retrieve_document(
-    services: Services, actor: Actor, sealed: str, reader_has: Callable[[int], bool] = _none
+    services: Services, actor: Actor, sealed: str, reader_has: Callable[[str], bool] = _none
 ) -> Forms | Unchanged:
     """One document's bytes: as registered (CDA), and unwrapped where a CDA level 1 holds another file.
 
@@ -89,17 +89,17 @@ def retrieve_document(
     patient, logical_id = open_id(services, sealed)
     with Case(services, actor, Act.RETRIEVE, patient, "TD3.2") as case:
         _, entry = find_current(case, logical_id)
-        if reader_has(entry.version):
-            return Unchanged(entry.version)
+        if reader_has(entry.version_id):
+            return Unchanged(entry.version_id)
         return forms_of(services, services.gateway.retrieve(case.session, [entry])[0])
 
 
 def forms_of(services: Services, retrieved: Retrieved) -> Forms:
     """A retrieved document in each of its forms. Raises InvalidInput for a CDA that cannot be read."""
     entry = retrieved.entry
-    registered = Content(retrieved.mime_type, retrieved.content, entry.version)
+    registered = Content(retrieved.mime_type, retrieved.content, entry.version_id)
     inner = cda_read.unwrap(retrieved.content)
-    unwrapped = Content(inner[0], inner[1], entry.version) if inner else None
+    unwrapped = Content(inner[0], inner[1], entry.version_id) if inner else None
     published = services.publications.natural_forms([entry.unique_id]).get(entry.unique_id)
     if published is None:
         return Forms(registered, unwrapped, registered)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import requests
 
 from tests.support.api import TraceBook, transactions
-from tests.support.demo import FHIR_JSON, MASKS, RunningDemo, codes_of
+from tests.support.demo import FHIR_JSON, JSON_PATCH, MASKS, RunningDemo, codes_of
 
 WRITER, READER = "author-doctor", "nurse"
 KINDS = ("DocumentReference", "Binary")
+ARCHIVED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-is-archived"
 ACTS = {"DocumentReference": "read", "Binary": "retrieve"}
 
 
@@ -41,6 +45,35 @@ def test_a_change_of_the_metadata_ends_the_304(demo: RunningDemo, kind: str) -> 
     assert demo.label(WRITER, document, "INVISIBLE_PATIENT").status_code == 200
     answer = demo.call(WRITER, "GET", f"/{kind}/{document}", headers=headers)
     assert (answer.status_code, answer.headers["ETag"]) == (200, 'W/"2"')
+
+
+def _archive(demo: RunningDemo, document: str, archived: bool, version: str) -> requests.Response:
+    patch = [{"op": "replace", "path": f"/extension[url:'{ARCHIVED}']/valueBoolean", "value": archived}]
+    headers = {"Content-Type": JSON_PATCH, "If-Match": version}
+    return demo.call(WRITER, "PATCH", f"/DocumentReference/{document}", data=json.dumps(patch), headers=headers)
+
+
+def test_a_change_of_status_is_another_version_to_a_reader(demo: RunningDemo) -> None:
+    """The DMP makes no new version of an archived document, but its DocumentReference reads otherwise."""
+    path = f"/DocumentReference/{demo.publish(WRITER, 'adult')['id']}"
+    document = path.rpartition("/")[2]
+    first = demo.call(READER, "GET", path).headers["ETag"]
+    archived = _archive(demo, document, True, first)
+    assert archived.status_code == 200, archived.text
+    read = demo.call(READER, "GET", path, headers={"If-None-Match": first})
+    assert (read.status_code, read.headers["ETag"]) == (200, archived.headers["ETag"])
+    assert read.headers["ETag"] == f'W/"{read.json()["meta"]["versionId"]}"' != first
+    assert codes_of(_archive(demo, document, False, first)) == ["version.stale"]
+    assert _archive(demo, document, False, archived.headers["ETag"]).headers["ETag"] == first
+    assert demo.call(READER, "GET", path, headers={"If-None-Match": first}).status_code == 304
+
+
+def test_a_replaced_document_is_another_version_to_a_reader(demo: RunningDemo) -> None:
+    path = f"/DocumentReference/{demo.publish(WRITER, 'adult')['id']}"
+    known = {"If-None-Match": demo.call(READER, "GET", path).headers["ETag"]}
+    demo.publish(WRITER, "adult", relatesTo=[{"code": "replaces", "target": {"reference": path.strip("/")}}])
+    answer = demo.call(READER, "GET", path, headers=known)
+    assert (answer.status_code, answer.json()["status"]) == (200, "superseded")
 
 
 @pytest.mark.parametrize("kind", KINDS)
