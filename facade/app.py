@@ -86,6 +86,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         knowledge.rows("errors/facade.csv"),
         lambda error: classify(error, knowledge.rows("errors/dmp.csv")),
         knowledge.rows("access/rules.csv"),
+        knowledge.rows("errors/mhd.csv"),
     )
     _document(app)
     app.before_request(identify)

@@ -29,7 +29,7 @@ _SHORT = {"json": JSON, "xml": XML}
 _BLOCK = 256 * 1024
 
 
-@interaction(blueprint, "GET", "/Binary/<id>", Declaration("read", "Binary"), 200)
+@interaction(blueprint, "GET", "/Binary/<id>", Declaration("read", "Binary", conditional_read=True), 200)
 def retrieve(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Retrieve a document (TD3.2)."""
     forms = retrieve_document(services(), actor(), id, reader_has)

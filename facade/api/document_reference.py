@@ -10,7 +10,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from facade.api.bundles import page_links, searchset, used_parameters
-from facade.api.conditions import not_modified, reader_has
+from facade.api.conditions import not_modified, reader_has, unique_id_of
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
     FORM,
@@ -35,6 +35,7 @@ from facade.api.outcomes import outcome
 from facade.api.versions import etag, expected_version_id
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
+from facade.transactions.conditional_create import Existing, existing
 from facade.transactions.find_documents import Found, Page, find_documents
 from facade.transactions.read_document import read_document
 from facade.transactions.update_document import Updated, update_by_id, update_by_identifier
@@ -67,7 +68,8 @@ _SEARCH = (
     Parameter("security-label", "token", "confidentialityCode, JDV_J58"),
     Parameter("isArchived", "token", "true or false (PDSm)"),
 )
-_CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}")
+_CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}", conditional_create=True)
+_READ = Declaration("read", "DocumentReference", conditional_read=True)
 _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
 _BY_POST = Declaration("search-type", "DocumentReference", body=FORM)
@@ -83,6 +85,11 @@ def create() -> Response:
     texts = attachment.take_out(resource)
     validation.validate_resource(resource, "DocumentReference")
     order = publishing.order_of_resource(services(), resource, texts.get(0), key=key, fingerprint=fingerprint)
+    if (condition := request.headers.get("If-None-Exist")) is not None:
+        unique_id = unique_id_of(condition, "If-None-Exist")
+        found = existing(services(), actor(), order.subject.ins, unique_id)
+        if found is not None:
+            return _exists(found)
     published = publishing.publish(services(), actor(), order)
     stored = published.resources[0]
     headers = {
@@ -104,7 +111,7 @@ def search_by_post() -> Response:
     return _search(posted_parameters())
 
 
-@interaction(blueprint, "GET", "/DocumentReference/<id>", Declaration("read", "DocumentReference"), 200)
+@interaction(blueprint, "GET", "/DocumentReference/<id>", _READ, 200)
 def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Read one document's metadata."""
     found = read_document(services(), actor(), id)
@@ -225,10 +232,24 @@ def _updated(updated: Updated) -> Response:
     return fhir(updated.resource, headers=headers)
 
 
-def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
+def _exists(found: Existing) -> Response:
+    """200: a document of this identifier is there (FHIR R4, conditional create)."""
+    address = f"{services().settings.fhir_base}/DocumentReference/{found.id}"
+    headers = {"Location": address, **etag(found.version)}
     if preference() == "minimal":
+        return empty(200, headers)
+    if found.resource is None or preference() == "OperationOutcome":
+        problem = Problem("create.exists", ("If-None-Exist",), severity="information")
+        return fhir(outcome([error_table().issue(problem, language())]), headers=headers)
+    return fhir(found.resource, headers=headers)
+
+
+def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
+    # A relation that was ignored is told unless the client says what else it wants (PDSm, publication simplifiée).
+    wanted = preference("OperationOutcome" if published.unsupported_relations else "representation")
+    if wanted == "minimal":
         return empty(201, headers)
-    if preference() == "OperationOutcome":
+    if wanted == "OperationOutcome":
         return fhir(outcome(publication_issues(published)), 201, headers)
     return fhir(stored, 201, headers)
 

@@ -242,6 +242,11 @@ def _create(demo: RunningDemo, target: Target) -> Iterator[Request]:
         relation = [{"code": "replaces", "target": link}]
         body = json.dumps(demo.document(target.patient, pdf("the same bytes"), relatesTo=relation))
         yield Request(f"replace {label}", "POST", "/DocumentReference", {"Content-Type": FHIR_JSON}, body)
+    condition = f"identifier={URI}|urn:oid:{target.unique_id}"
+    # A document that cannot be published: found or not is then all that could differ, and nothing is stored.
+    broken = json.dumps(demo.document(target.patient, pdf(), type={"coding": [{"code": "none"}]}))
+    headers = {"Content-Type": FHIR_JSON, "If-None-Exist": condition}
+    yield Request("if none exists", "POST", "/DocumentReference", headers, broken)
 
 
 def _transaction(demo: RunningDemo, target: Target) -> Iterator[Request]:
