@@ -22,12 +22,15 @@ from facade.api import (
     consent,
     docs,
     document_reference,
+    generate_metadata,
     health,
     metadata,
     patient,
     system,
     worklist,
 )
+from facade.api.compression import compress_answers, refuse_coded_body
+from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
 from facade.api.outcomes import ErrorTable
 from facade.api.security import add_headers, identify
@@ -57,7 +60,18 @@ from facade.translation.tables import CodeTables
 # What a client may send is without bound, what is counted must not be.
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DISCOVERY = "/.well-known/openid-configuration"
-_FHIR = (system, worklist, document_reference, binary, patient, consent, audit_event, conformance, metadata)
+_FHIR = (
+    system,
+    worklist,
+    generate_metadata,
+    document_reference,
+    binary,
+    patient,
+    consent,
+    audit_event,
+    conformance,
+    metadata,
+)
 
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:
@@ -72,9 +86,13 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         knowledge.rows("errors/facade.csv"),
         lambda error: classify(error, knowledge.rows("errors/dmp.csv")),
         knowledge.rows("access/rules.csv"),
+        knowledge.rows("errors/mhd.csv"),
     )
     _document(app)
     app.before_request(identify)
+    app.before_request(refuse_coded_body)
+    allow_origins(app, settings.cors_origins)
+    compress_answers(app, settings.compression)
     app.after_request(add_headers)
     app.after_request(_observe)
     app.register_error_handler(FacadeError, answer_error)

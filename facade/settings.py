@@ -8,6 +8,7 @@ description says so and the default is the value seen in the official samples.
 from __future__ import annotations
 
 import os
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,7 @@ from pydantic_settings import (
 
 MEGABYTE = 1024 * 1024
 THREE_YEARS = timedelta(days=3 * 366)
+_ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
 
 class StructureSettings(BaseModel):
@@ -158,6 +160,13 @@ class Settings(BaseSettings):
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
     max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")
     max_page: int = Field(200, description="Largest _count")
+    max_batch: int = Field(20, ge=1, description="Entries of a batch Bundle at most: their documents are held at once")
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose web pages may call /fhir, each exactly scheme://host[:port]; none by default"
+    )
+    compression: tuple[Literal["br", "gzip"], ...] = Field(
+        ("br", "gzip"), description="Content codings of answers, preferred first; never of documents; empty: none"
+    )
     metrics_addresses: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
     )
@@ -169,6 +178,13 @@ class Settings(BaseSettings):
         if any(len(secret.get_secret_value()) < 32 for secret in secrets):  # noqa: PLR2004 - said in the description
             raise ValueError("a seal secret has at least 32 characters")
         return secrets
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_ORIGIN.match(origin) for origin in origins):
+            raise ValueError("an origin is scheme://host or scheme://host:port, without a path or a wildcard")
+        return origins
 
     @classmethod
     def settings_customise_sources(

@@ -35,6 +35,8 @@ class Declaration:
     parameters: tuple[Parameter, ...] = ()
     profiles: tuple[str, ...] = ()
     conditional_update: bool = False
+    conditional_create: bool = False
+    conditional_read: bool = False
     body: str = ""
 
 

@@ -10,6 +10,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from facade.api.bundles import page_links, searchset, used_parameters
+from facade.api.conditions import not_modified, reader_has, unique_id_of
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
     FORM,
@@ -31,9 +32,10 @@ from facade.api.exchange import (
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
-from facade.api.versions import etag, expected_version
+from facade.api.versions import etag, expected_version_id
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
+from facade.transactions.conditional_create import Existing, existing
 from facade.transactions.find_documents import Found, Page, find_documents
 from facade.transactions.read_document import read_document
 from facade.transactions.update_document import Updated, update_by_id, update_by_identifier
@@ -66,7 +68,8 @@ _SEARCH = (
     Parameter("security-label", "token", "confidentialityCode, JDV_J58"),
     Parameter("isArchived", "token", "true or false (PDSm)"),
 )
-_CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}")
+_CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}", conditional_create=True)
+_READ = Declaration("read", "DocumentReference", conditional_read=True)
 _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
 _BY_POST = Declaration("search-type", "DocumentReference", body=FORM)
@@ -81,11 +84,16 @@ def create() -> Response:
     key, fingerprint = idempotency(resource, files)
     validation.validate_resource(resource, "DocumentReference")
     order = publishing.order_of_resource(services(), resource, files.get(0), key=key, fingerprint=fingerprint)
+    if (condition := request.headers.get("If-None-Exist")) is not None:
+        unique_id = unique_id_of(condition, "If-None-Exist")
+        found = existing(services(), actor(), order.subject.ins, unique_id)
+        if found is not None:
+            return _exists(found)
     published = publishing.publish(services(), actor(), order)
     stored = published.resources[0]
     headers = {
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
-        **etag(published.entries[0].version),
+        **etag(published.entries[0].version_id),
     }
     return _created(stored, published, headers)
 
@@ -102,17 +110,19 @@ def search_by_post() -> Response:
     return _search(posted_parameters())
 
 
-@interaction(blueprint, "GET", "/DocumentReference/<id>", Declaration("read", "DocumentReference"), 200)
+@interaction(blueprint, "GET", "/DocumentReference/<id>", _READ, 200)
 def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Read one document's metadata."""
     found = read_document(services(), actor(), id)
+    if reader_has(found.version):
+        return not_modified(found.version)
     return fhir(found.resource, headers=etag(found.version))
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference/<id>", _PATCH, 200)
 def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Change securityLabel or availability: TD3.3."""
-    return _updated(update_by_id(services(), actor(), id, _patch_body(), expected_version()))
+    return _updated(update_by_id(services(), actor(), id, _patch_body(), expected_version_id()))
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference", replace(_PATCH, parameters=(_IDENTIFIER, _PATIENT)), 200)
@@ -128,14 +138,14 @@ def patch_by_identifier() -> Response:
         patient = read_patient_token(patient_system, patient_value, services().subjects, "patient.identifier")
     if not target.unique_id:
         raise InvalidInput.of("patch.condition-missing", "identifier")
-    body, version = _patch_body(), expected_version()
+    body, version = _patch_body(), expected_version_id()
     return _updated(update_by_identifier(services(), actor(), patient, target.unique_id, body, version))
 
 
 @interaction(blueprint, "DELETE", "/DocumentReference/<id>", Declaration("delete", "DocumentReference"), 200)
 def delete(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Withdraw a document for good (TD3.3c), as the isDeleted patch does."""
-    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, expected_version()))
+    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, expected_version_id()))
 
 
 WITHDRAWAL = [
@@ -221,10 +231,24 @@ def _updated(updated: Updated) -> Response:
     return fhir(updated.resource, headers=headers)
 
 
-def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
+def _exists(found: Existing) -> Response:
+    """200: a document of this identifier is there (FHIR R4, conditional create)."""
+    address = f"{services().settings.fhir_base}/DocumentReference/{found.id}"
+    headers = {"Location": address, **etag(found.version)}
     if preference() == "minimal":
+        return empty(200, headers)
+    if found.resource is None or preference() == "OperationOutcome":
+        problem = Problem("create.exists", ("If-None-Exist",), severity="information")
+        return fhir(outcome([error_table().issue(problem, language())]), headers=headers)
+    return fhir(found.resource, headers=headers)
+
+
+def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
+    # A relation that was ignored is told unless the client says what else it wants (PDSm, publication simplifiée).
+    wanted = preference("OperationOutcome" if published.unsupported_relations else "representation")
+    if wanted == "minimal":
         return empty(201, headers)
-    if preference() == "OperationOutcome":
+    if wanted == "OperationOutcome":
         return fhir(outcome(publication_issues(published)), 201, headers)
     return fhir(stored, 201, headers)
 

@@ -79,10 +79,10 @@ def traceparent() -> str:
     return value if _TRACEPARENT.match(value) else ""
 
 
-def preference() -> str:
-    """``minimal``, ``representation`` or ``OperationOutcome`` of the Prefer header; representation by default."""
+def preference(default: str = "representation") -> str:
+    """``minimal``, ``representation`` or ``OperationOutcome`` of the Prefer header, else ``default``."""
     found = re.search(r"return\s*=\s*(minimal|representation|OperationOutcome)", request.headers.get("Prefer", ""))
-    return found.group(1) if found else "representation"
+    return found.group(1) if found else default
 
 
 def strict() -> bool:

@@ -61,6 +61,10 @@ _UPDATE_HEADERS = (
     ("Masking-On-Behalf-Of-Holder", "true: the holder asks for this masking", ["true", "false"]),
     ("Prefer", "return=minimal or return=representation (default)", None),
 )
+_CREATE_CONDITION: _Headers = (
+    ("If-None-Exist", "identifier=urn:ietf:rfc:3986|urn:oid:...: nothing is made where this document exists", None),
+)
+_READ_CONDITION: _Headers = (("If-None-Match", 'ETag the client has, W/"n": 304 where it is still the version', None),)
 _MORE_HEADERS: dict[str, _Headers] = {
     "create": _CREATE_HEADERS,
     "transaction": _CREATE_HEADERS,
@@ -97,8 +101,12 @@ def interaction(
 def _documentation(declaration: Declaration, success: tuple[int, ...]) -> dict[str, Any]:
     media = {JSON: {"schema": _SCHEMA}, XML: {"schema": {"type": "string"}}}
     raw = {"*/*": {"schema": {"type": "string", "format": "binary"}}} if declaration.resource == "Binary" else {}
+    if declaration.conditional_create:
+        success = (*success, 200)
     responses = {str(status): {"description": "Success", "content": media | raw} for status in success}
     responses |= {status: {"description": text, "content": media} for status, text in _refusals(declaration).items()}
+    if declaration.conditional_read:
+        responses["304"] = {"description": "The client has this version"}
     documentation: dict[str, Any] = {
         "parameters": [*(_query(each) for each in declaration.parameters), *_headers(declaration)],
         "responses": responses,
@@ -129,7 +137,10 @@ def _refusals(declaration: Declaration) -> dict[str, str]:
 
 def _headers(declaration: Declaration) -> list[dict[str, Any]]:
     found = []
-    for name, text, values in (*_HEADERS, *_MORE_HEADERS.get(declaration.interaction, ())):
+    conditions = (_CREATE_CONDITION if declaration.conditional_create else ()) + (
+        _READ_CONDITION if declaration.conditional_read else ()
+    )
+    for name, text, values in (*_HEADERS, *conditions, *_MORE_HEADERS.get(declaration.interaction, ())):
         schema: dict[str, Any] = {"type": "string"} | ({"enum": values} if values else {})
         found.append({"in": "header", "name": name, "description": text, "required": False, "schema": schema})
     return found

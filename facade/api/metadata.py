@@ -92,6 +92,10 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
     }
     if any(each.conditional_update for each in declarations):
         resource["conditionalUpdate"] = True
+    if any(each.conditional_create for each in declarations):
+        resource["conditionalCreate"] = True
+    if any(each.conditional_read for each in declarations):
+        resource["conditionalRead"] = "not-match"
     profiles = sorted({profile for each in declarations for profile in each.profiles})
     if profiles:
         resource["supportedProfile"] = profiles

@@ -122,6 +122,23 @@ class Publications:
             row = connection.execute(query).one_or_none()
             return Published(row.unique_id, row.logical_id, INS.of(row.patient_oid, row.patient_value)) if row else None
 
+    def published_by(self, caller_id: str, patient: INS, unique_id: str) -> str:
+        """The logicalId of a live document this caller published here for a patient; empty when there is none."""
+        found = publications.c
+        query = (
+            select(found.logical_id)
+            .join_from(publications, submissions)
+            .where(
+                found.live_unique_id == unique_id,
+                found.patient_oid == patient.kind.value,
+                found.patient_value == patient.value,
+                submissions.c.caller_id == caller_id,
+                submissions.c.state == State.STORED.value,
+            )
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar_one_or_none() or ""
+
     def natural_forms(self, unique_ids: Iterable[str]) -> dict[str, NaturalForm]:
         """For the documents published here: media type, SHA-1 and size of what was handed in, before it was wrapped."""
         wanted = list(unique_ids)

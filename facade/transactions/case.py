@@ -33,6 +33,15 @@ _REPLAYED = Decision(Effect.PERMIT, "publication.replayed", "EXI 05")
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the DMP said about a record and its documents; ``failure`` where it gave no documents."""
+
+    dossier: Dossier
+    answer: DocumentAnswer | None
+    failure: FacadeError | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Judged:
     """One judgement, as its trace tells it: on the record, or on one document of it."""
 
@@ -150,6 +159,10 @@ class Case:
 
         ``without_documents``: a refusal of the DMP to list documents is an empty answer, not the end of the act.
         """
+        return self.opened(self.send(question), without_documents=without_documents)
+
+    def send(self, question: Ask) -> Asked:
+        """The first half of ``ask``: what came back, unjudged. Several acts on one record may share it."""
         self.precheck()
         pending = self.services.parallel.submit(self.services.gateway.check_access, self.session)
         answer, failure = None, None
@@ -157,13 +170,16 @@ class Case:
             answer = question(self.session)
         except FacadeError as error:
             failure = error
-        dossier = pending.result()
-        self.require(dossier)
-        if answer is None and without_documents and isinstance(failure, DmpRefused):
-            answer = DocumentAnswer((), (failure,))
-        if answer is None:
-            raise failure or NotFound.of("document.unknown")
-        return dossier, answer
+        return Asked(pending.result(), answer, failure)
+
+    def opened(self, asked: Asked, *, without_documents: bool = False) -> tuple[Dossier, DocumentAnswer]:
+        """The second half of ``ask``: the record is judged, then its answer is given, or why there is none."""
+        self.require(asked.dossier)
+        if asked.answer is not None:
+            return asked.dossier, asked.answer
+        if without_documents and isinstance(asked.failure, DmpRefused):
+            return asked.dossier, DocumentAnswer((), (asked.failure,))
+        raise asked.failure or NotFound.of("document.unknown")
 
     def becomes(self, *acts: tuple[Act, str]) -> None:
         """Replace the act the Case was opened with by what the request turned out to be: acts and transactions."""

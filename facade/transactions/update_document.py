@@ -66,10 +66,10 @@ class Updated:
     """
 
     resource: dict[str, Any] | None
-    version: int | None
+    version: str | None
 
 
-def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: int | None) -> Updated:
+def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: str | None) -> Updated:
     """Apply a patch to the document of a sealed id.
 
     Raises NotFound, InvalidInput (patch), Refused, Conflict, DmpRefused, DmpUnavailable.
@@ -81,7 +81,7 @@ def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expe
 
 
 def update_by_identifier(
-    services: Services, actor: Actor, patient: INS | None, unique_id: str, patch: Any, expected_version: int | None
+    services: Services, actor: Actor, patient: INS | None, unique_id: str, patch: Any, expected_version: str | None
 ) -> Updated:
     """Apply a patch to the document of a uniqueId (conditional PATCH).
 
@@ -120,7 +120,7 @@ def _withdraw_own(
     actor: Actor,
     patient: INS,
     patch: Any,
-    expected_version: int | None,
+    expected_version: str | None,
     *,
     logical_id: str = "",
     unique_id: str = "",
@@ -163,23 +163,23 @@ def _find_by_unique_id(case: Case, unique_id: str) -> tuple[Dossier, DocumentEnt
 
 
 def _update(
-    services: Services, actor: Actor, patient: INS, logical_id: str, patch: Any, expected_version: int | None
+    services: Services, actor: Actor, patient: INS, logical_id: str, patch: Any, expected_version: str | None
 ) -> Updated:
     with Case(services, actor, Act.READ, patient, "TD3.1") as case:
         dossier, current = find_current(case, logical_id)
         return _apply(case, dossier, current, patch, expected_version)
 
 
-def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, expected_version: int | None) -> Updated:
+def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, expected_version: str | None) -> Updated:
     services = case.services
-    if expected_version is not None and expected_version != current.version:
-        raise Conflict.of("version.stale", "If-Match", given=str(expected_version), current=str(current.version))
+    if expected_version is not None and expected_version != current.version_id:
+        raise Conflict.of("version.stale", "If-Match", given=expected_version, current=current.version_id)
     target = read_patch(patch, current, services.codes)
     if target.masking.level is not current.masking.level:
         raise InvalidInput.of("security-label.level-fixed", "DocumentReference.securityLabel")
     acts = _acts(current, target)
     if not acts:
-        return Updated(render.document(services, case.patient, current), current.version)
+        return Updated(render.document(services, case.patient, current), current.version_id)
     case.becomes(*((act, _TRANSACTIONS[act]) for act in acts))
     for act in acts:
         case.require(dossier, current, act)
@@ -256,9 +256,9 @@ def _after(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetS
     """The document as it is now, if this caller still sees it: whoever masks may thereby lose sight of it."""
     if target.availability is Availability.DELETED:
         _gone(case, current)
-        return Updated(None, current.version)
+        return Updated(None, current.version_id)
     expected = replace(current, masking=target.masking, availability=target.availability)
     latest = _latest(case, current.logical_id) or expected
     if not case.sees(dossier, latest):
-        return Updated(None, latest.version)
-    return Updated(render.document(case.services, case.patient, latest), latest.version)
+        return Updated(None, latest.version_id)
+    return Updated(render.document(case.services, case.patient, latest), latest.version_id)

@@ -49,7 +49,7 @@ def test_the_capability_statement_says_exactly_what_the_routes_serve(demo: Runni
     said = {each["type"]: {one["code"] for one in each["interaction"]} for each in rest["resource"]}
     served = _served()
     assert served.pop("") == {"create"}
-    assert [one["code"] for one in rest["interaction"]] == ["transaction"]
+    assert [one["code"] for one in rest["interaction"]] == ["batch", "transaction"]
     assert said == served
 
 

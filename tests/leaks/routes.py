@@ -124,7 +124,8 @@ def _read(demo: RunningDemo, target: Target) -> Iterator[Request]:
     yield Request("read as XML", "GET", path, {"Accept": "application/fhir+xml"})
     yield Request("head", "HEAD", path)
     yield Request("pretty", "GET", f"{path}?_pretty=true&_format=json")
-    yield Request("not modified", "GET", path, {"If-None-Match": 'W/"1"'})
+    for known in ('W/"1"', "*"):
+        yield Request(f"not modified {known}", "GET", path, {"If-None-Match": known})
     yield Request("version", "GET", f"{path}/_history/1")
     yield Request("history", "GET", f"{path}/_history")
     yield Request("slash at the end", "GET", f"{path}/")
@@ -141,6 +142,9 @@ def _retrieve(demo: RunningDemo, target: Target) -> Iterator[Request]:
         yield Request(f"retrieve {kind}", "GET", path, {"Accept": kind})
     yield Request("head", "HEAD", path)
     yield Request("range", "GET", path, {"Range": "bytes=0-9"})
+    for known in ('W/"1"', "*"):
+        yield Request(f"not modified {known}", "GET", path, {"If-None-Match": known})
+        yield Request(f"head not modified {known}", "HEAD", path, {"If-None-Match": known})
     yield Request("form unknown", "GET", f"{path}?_format=image/png")
     yield Request("glass without a reason", "GET", path, {"Purpose-Of-Use": "bris_de_glace"})
 
@@ -238,6 +242,11 @@ def _create(demo: RunningDemo, target: Target) -> Iterator[Request]:
         relation = [{"code": "replaces", "target": link}]
         body = json.dumps(demo.document(target.patient, pdf("the same bytes"), relatesTo=relation))
         yield Request(f"replace {label}", "POST", "/DocumentReference", {"Content-Type": FHIR_JSON}, body)
+    condition = f"identifier={URI}|urn:oid:{target.unique_id}"
+    # A document that cannot be published: found or not is then all that could differ, and nothing is stored.
+    broken = json.dumps(demo.document(target.patient, pdf(), type={"coding": [{"code": "none"}]}))
+    headers = {"Content-Type": FHIR_JSON, "If-None-Exist": condition}
+    yield Request("if none exists", "POST", "/DocumentReference", headers, broken)
 
 
 def _transaction(demo: RunningDemo, target: Target) -> Iterator[Request]:
@@ -245,9 +254,19 @@ def _transaction(demo: RunningDemo, target: Target) -> Iterator[Request]:
         relation = [{"code": "replaces", "target": link}]
         body = json.dumps(lot(demo, target.patient, demo.document(target.patient, pdf("lot"), relatesTo=relation)))
         yield Request(f"lot replaces {label}", "POST", "", {"Content-Type": FHIR_JSON}, body)
-    read = {"request": {"method": "GET", "url": f"Binary/{target.id}"}}
-    batch = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": [read]})
-    yield Request("batch", "POST", "", {"Content-Type": FHIR_JSON}, batch)
+    for label, entries in _batches(target):
+        batch = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
+        yield Request(f"batch {label}", "POST", "", {"Content-Type": FHIR_JSON}, batch)
+
+
+def _batches(target: Target) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    binary, metadata = ({"method": "GET", "url": f"{kind}/{target.id}"} for kind in ("Binary", "DocumentReference"))
+    yield "of a Binary", [{"request": binary}]
+    yield "of a Binary twice", [{"request": binary}, {"request": binary}]
+    yield "of metadata", [{"request": metadata}]
+    yield "of both", [{"request": metadata}, {"request": binary}]
+    yield "not modified", [{"request": {**binary, "ifNoneMatch": 'W/"1"'}}]
+    yield "of nonsense and a Binary", [{"request": {"method": "GET", "url": "Binary/none"}}, {"request": binary}]
 
 
 def lot(demo: RunningDemo, patient: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -305,6 +324,7 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("PATCH", "/fhir/DocumentReference/<id>"): _patch,
     ("PATCH", "/fhir/DocumentReference"): _conditional_patch,
     ("DELETE", "/fhir/DocumentReference/<id>"): _delete,
+    ("POST", "/fhir/DocumentReference/$generate-metadata"): _nothing,
     ("GET", "/fhir/DocumentReference/$still-hidden"): _of_the_record(
         "/DocumentReference/$still-hidden", "patient.identifier"
     ),
