@@ -23,6 +23,7 @@ from facade.api import (
     docs,
     document_reference,
     health,
+    list_resource,
     metadata,
     patient,
     system,
@@ -57,7 +58,18 @@ from facade.translation.tables import CodeTables
 # What a client may send is without bound, what is counted must not be.
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DISCOVERY = "/.well-known/openid-configuration"
-_FHIR = (system, worklist, document_reference, binary, patient, consent, audit_event, conformance, metadata)
+_FHIR = (
+    system,
+    worklist,
+    document_reference,
+    list_resource,
+    binary,
+    patient,
+    consent,
+    audit_event,
+    conformance,
+    metadata,
+)
 
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:

@@ -95,6 +95,9 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
     profiles = sorted({profile for each in declarations for profile in each.profiles})
     if profiles:
         resource["supportedProfile"] = profiles
+    includes = sorted({include for each in declarations for include in each.includes})
+    if includes:
+        resource["searchInclude"] = includes
     parameters = {parameter.name: parameter for each in declarations for parameter in each.parameters}
     if parameters:
         resource["searchParam"] = [

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
+from typing import TypeVar
 
 from facade.domain.access import Act, Context, Decision, Effect, Oppositions
-from facade.domain.dmp import DmpSession, DocumentAnswer
+from facade.domain.dmp import DmpSession, DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Problem, Refused
@@ -24,7 +25,7 @@ from facade.records.traces import Trace
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
 
-Ask = Callable[[DmpSession], DocumentAnswer]
+Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
 # Half of it would let a reason expire and serve again the same evening, a week would refuse a real relapse.
 _SAME_EMERGENCY = timedelta(days=1)
 _RETRY_AFTER = 5
@@ -145,10 +146,12 @@ class Case:
         )
         return bool(found)
 
-    def ask(self, question: Ask, *, without_documents: bool = False) -> tuple[Dossier, DocumentAnswer]:
+    def ask(
+        self, question: Callable[[DmpSession], Answer], *, refused: Callable[[DmpRefused], Answer] | None = None
+    ) -> tuple[Dossier, Answer]:
         """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at.
 
-        ``without_documents``: a refusal of the DMP to list documents is an empty answer, not the end of the act.
+        ``refused`` makes an answer of the DMP's refusal to give one; without it that is the end of the act.
         """
         self.precheck()
         pending = self.services.parallel.submit(self.services.gateway.check_access, self.session)
@@ -159,8 +162,8 @@ class Case:
             failure = error
         dossier = pending.result()
         self.require(dossier)
-        if answer is None and without_documents and isinstance(failure, DmpRefused):
-            answer = DocumentAnswer((), (failure,))
+        if refused is not None and isinstance(failure, DmpRefused):
+            answer = refused(failure)
         if answer is None:
             raise failure or NotFound.of("document.unknown")
         return dossier, answer

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from facade.domain.access import Act
-from facade.domain.dmp import DocumentQuery
+from facade.domain.dmp import DocumentAnswer, DocumentQuery
 from facade.domain.document import Availability
 from facade.domain.dossier import Dossier
 from facade.domain.ins import INS
@@ -32,7 +32,8 @@ def find_traces(services: Services, actor: Actor, patient: INS) -> list[dict[str
         stored = services.traces.for_patient(patient)
         # Own acts may be read without an authorisation, but then no document of the record is told of.
         dossier, answer = case.ask(
-            lambda session: services.gateway.find_documents(session, _ALL), without_documents=True
+            lambda session: services.gateway.find_documents(session, _ALL),
+            refused=lambda error: DocumentAnswer((), (error,)),
         )
         answer = only_current(services.gateway, case.session, answer)
         seen = {entry.logical_id for entry in answer.entries if case.sees(dossier, entry)}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.leaks.routes import GENERATORS, Request, Target, absent_like, declared_routes, existing, find
+from tests.leaks.routes import GENERATORS, Request, Target, absent_like, declared_routes, existing, find, with_lot
 from tests.support.demo import LEVELS, MASKS, RunningDemo
 
 _VARYING = {"date", "x-request-id", "connection"}
@@ -59,13 +59,14 @@ KNOWN: dict[tuple[tuple[str, str], str], str] = {
 
 @pytest.fixture(scope="module")
 def targets(demo: RunningDemo) -> dict[Hidden, Target]:
-    return {case: existing(case.patient, _publish(demo, case)) for case in CASES}
-
-
-def _publish(demo: RunningDemo, case: Hidden) -> dict[str, Any]:
-    if case.flag == "elsewhere":
-        return demo.publish("other-doctor", case.patient)
-    return demo.publish("author-doctor", case.patient, securityLabel=labels(case.flag))
+    found = {}
+    for case in CASES:
+        elsewhere = case.flag == "elsewhere"
+        author = "other-doctor" if elsewhere else "author-doctor"
+        label: dict[str, Any] = {} if elsewhere else {"securityLabel": labels(case.flag)}
+        target = existing(case.patient, demo.publish(author, case.patient, **label))
+        found[case] = with_lot(demo, target, author)
+    return found
 
 
 def labels(*flags: str) -> list[dict[str, Any]]:
