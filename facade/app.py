@@ -18,6 +18,7 @@ from facade import __version__, knowledge
 from facade.api import (
     audit_event,
     binary,
+    changes,
     conformance,
     consent,
     docs,
@@ -64,6 +65,7 @@ _FHIR = (
     document_reference,
     list_resource,
     binary,
+    changes,
     patient,
     consent,
     audit_event,

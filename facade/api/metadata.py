@@ -98,7 +98,9 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
     includes = sorted({include for each in declarations for include in each.includes})
     if includes:
         resource["searchInclude"] = includes
-    parameters = {parameter.name: parameter for each in declarations for parameter in each.parameters}
+    parameters = {
+        parameter.name: parameter for each in declarations if each.interaction for parameter in each.parameters
+    }
     if parameters:
         resource["searchParam"] = [
             {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}

@@ -136,9 +136,11 @@ class SearchParameters(Generic[R]):
 
     filters: ClassVar[Mapping[str, Callable[..., None]]]
     aliases: ClassVar[Mapping[str, str]]
-    sorts: ClassVar[tuple[str, ...]]
+    sorts: ClassVar[tuple[str, ...]] = ()
     # What these would add is contained in the matches already.
-    includes: ClassVar[tuple[str, ...]]
+    includes: ClassVar[tuple[str, ...]] = ()
+    # Whether it is a search: _id and identifier name resources, and the result has pages and an order.
+    is_search: ClassVar[bool] = True
 
     def __init__(self, params: Sequence[tuple[str, str]], reading: R, rules: SubjectRules, *, strict: bool) -> None:
         self.params, self.reading, self.rules, self.strict = params, reading, rules, strict
@@ -181,14 +183,14 @@ class SearchParameters(Generic[R]):
         known = self.filters.get(name)
         if name in _PATIENT or name in _PATIENT_LINK:
             self._patient(name, value)
-        elif name in _RESULT:
+        elif name in _RESULT and self.is_search:
             self.result[name] = value
         elif not value.strip():
             # FHIR: a parameter without a value is as if it were absent.
             self.ignored.append(written)
-        elif name == "_id":
+        elif name == "_id" and self.is_search:
             self.ids.append(set(value.split(",")))
-        elif name == "identifier":
+        elif name == "identifier" and self.is_search:
             self._identifier(value)
         elif known is not None:
             known(self.reading, name, value)

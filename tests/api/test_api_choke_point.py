@@ -91,6 +91,7 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", ONE_DOCUMENT): (_on_document("DocumentReference"), ["read"]),
     ("PATCH", ONE_DOCUMENT): (_on_document("DocumentReference", **_PATCHED), ["mask"]),
     ("DELETE", ONE_DOCUMENT): (_on_document("DocumentReference"), ["withdraw"]),
+    ("GET", f"{DOCUMENT}/$changes"): (_get("/DocumentReference/$changes", "patient.identifier"), ["search"]),
     ("GET", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
     ("HEAD", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
     ("POST", "/fhir/List/_search"): (_form("/List/_search", "patient.identifier"), ["search"]),

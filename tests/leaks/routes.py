@@ -358,6 +358,21 @@ def lot(demo: RunningDemo, patient: str, document: dict[str, Any]) -> dict[str, 
     }
 
 
+def _changes(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    shapes: tuple[dict[str, str], ...] = (
+        {"known": target.id},
+        {"known": f"{target.id},{target.id}", "since": "2026"},
+        {"known": target.id, "since": "2001"},
+        {"known": target.logical_id, "_id": target.id},
+        {"since": "2999"},
+    )
+    for params in shapes:
+        query = urlencode({"patient.identifier": demo.ins(target.patient), **params})
+        yield Request(
+            f"changes {params.get('since', '')} {sorted(params)}", "GET", f"/DocumentReference/$changes?{query}"
+        )
+
+
 def _of_the_record(path: str, parameter: str) -> Generator:
     """A route that names no document: its answer may not depend on one either (see ``test_leaks_history``)."""
 
@@ -382,6 +397,7 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("PATCH", "/fhir/DocumentReference/<id>"): _patch,
     ("PATCH", "/fhir/DocumentReference"): _conditional_patch,
     ("DELETE", "/fhir/DocumentReference/<id>"): _delete,
+    ("GET", "/fhir/DocumentReference/$changes"): _changes,
     ("GET", "/fhir/DocumentReference/$still-hidden"): _of_the_record(
         "/DocumentReference/$still-hidden", "patient.identifier"
     ),
