@@ -28,7 +28,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``)."""
+    """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``).
+
+    ``includes`` are values of _include that ask for nothing more than a match contains.
+    """
 
     interaction: str
     resource: str = ""
@@ -38,6 +41,7 @@ class Declaration:
     conditional_create: bool = False
     conditional_read: bool = False
     body: str = ""
+    includes: tuple[str, ...] = ()
 
 
 def declares(declaration: Declaration) -> Callable[[View], View]:

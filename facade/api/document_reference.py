@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
 
-from facade.api.bundles import page_links, searchset, used_parameters
+from facade.api import searching
 from facade.api.conditions import not_modified, reader_has, unique_id_of
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
@@ -27,7 +26,6 @@ from facade.api.exchange import (
     posted_parameters,
     preference,
     services,
-    strict,
 )
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
@@ -36,12 +34,12 @@ from facade.api.versions import etag, expected_version_id
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
 from facade.transactions.conditional_create import Existing, existing
-from facade.transactions.find_documents import Found, Page, find_documents
+from facade.transactions.find_documents import find_documents
 from facade.transactions.read_document import read_document
 from facade.transactions.update_document import Updated, update_by_id, update_by_identifier
 from facade.translation import fhir_xml, validation
 from facade.translation.identifiers import read_document_identifier
-from facade.translation.search_in import SearchRequest, search_query
+from facade.translation.search_in import search_query
 from facade.translation.subject_in import read_patient_token
 
 blueprint = Blueprint("DocumentReference", __name__, description="Documents of a record")
@@ -60,6 +58,8 @@ _SEARCH = (
     Parameter("date", "date", "creationTime"),
     Parameter("creation", "date", "creationTime (MHD)"),
     Parameter("period", "date", "service start and stop"),
+    Parameter("period-start", "date", "service start (PDSm)"),
+    Parameter("period-end", "date", "service stop (PDSm)"),
     _IDENTIFIER,
     Parameter("facility", "token", "healthcareFacilityTypeCode, JDV_J61"),
     Parameter("setting", "token", "practiceSettingCode, JDV_J62"),
@@ -67,14 +67,21 @@ _SEARCH = (
     Parameter("event", "token", "eventCodeList"),
     Parameter("security-label", "token", "confidentialityCode, JDV_J58"),
     Parameter("isArchived", "token", "true or false (PDSm)"),
+    Parameter(
+        "author", "reference", "National identifier of a person who is an author: system|value (also .identifier)"
+    ),
+    Parameter("author.family", "string", "Family name of an author, from its beginning"),
+    Parameter("author.given", "string", "Given name of an author, from its beginning"),
+    Parameter("author.name", "string", "Either name of an author, from its beginning (PDSm)"),
+    Parameter("related", "reference", "referenceIdList: system|value (also related:identifier)"),
+    Parameter("relatesto", "reference", "The document it replaces: DocumentReference/{id} or its identifier (PDSm)"),
+    Parameter("_id", "token", "Ids as this server gave them"),
 )
 _CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}", conditional_create=True)
 _READ = Declaration("read", "DocumentReference", conditional_read=True)
 _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
 _BY_POST = Declaration("search-type", "DocumentReference", body=FORM)
-_OFFSET = re.compile(r"^[0-9]{1,9}\Z")
-_DEFAULT_COUNT = 50
 
 
 @interaction(blueprint, "POST", "/DocumentReference", _CREATE, 201)
@@ -98,7 +105,13 @@ def create() -> Response:
     return _created(stored, published, headers)
 
 
-@interaction(blueprint, "GET", "/DocumentReference", Declaration("search-type", "DocumentReference", _SEARCH), 200)
+@interaction(
+    blueprint,
+    "GET",
+    "/DocumentReference",
+    Declaration("search-type", "DocumentReference", _SEARCH, includes=("DocumentReference:author",)),
+    200,
+)
 def search() -> Response:
     """Search the documents of one record (ITI-67): TD0.2 and TD3.1."""
     return _search(list(request.args.items(multi=True)))
@@ -162,53 +175,7 @@ WITHDRAWAL = [
 
 
 def _search(params: list[tuple[str, str]]) -> Response:
-    parts = services()
-    offset = _offset(params)
-    asked = [(name, value) for name, value in params if name not in ("_offset", "_format", "_pretty")]
-    wanted = search_query(asked, tables=parts.codes, rules=parts.subjects, strict=strict())
-    if wanted.count == 0:
-        # FHIR R4 search.html#count: the same as _summary=count.
-        wanted = replace(wanted, summary="count")
-    count = min(_DEFAULT_COUNT if wanted.count is None else wanted.count, parts.settings.max_page)
-    found = find_documents(parts, actor(), wanted, Page(offset, count))
-    return fhir(_bundle(params, wanted, found, offset, count))
-
-
-def _bundle(
-    params: list[tuple[str, str]], wanted: SearchRequest, found: Found, offset: int, count: int
-) -> dict[str, Any]:
-    parts, table = services(), error_table()
-    base = parts.settings.fhir_base
-    issues = [table.dmp_warning(warning, language()) for warning in found.warnings]
-    issues += [
-        table.issue(Problem("search.parameter-ignored", (name,), {"name": name[:40]}, "information"), language())
-        for name in wanted.ignored
-    ]
-    resources = [_only(resource, wanted.elements) for resource in found.resources]
-    patient_id = parts.ids.seal_patient(found.patient)
-    url = f"{base}/DocumentReference"
-    used = used_parameters(params, wanted.ignored, found.patient)
-    links = page_links(url, used, patient_id, offset=offset, count=count, total=found.total)
-    if wanted.summary == "count":
-        links = links[:1]
-    return searchset(base, resources, total=found.total, links=links, issues=issues)
-
-
-def _only(resource: dict[str, Any], elements: tuple[str, ...]) -> dict[str, Any]:
-    """The elements asked for by _elements, besides the mandatory ones, marked as incomplete."""
-    if not elements:
-        return resource
-    kept = {"resourceType", "id", "meta", "status", "content", *elements}
-    short = {name: value for name, value in resource.items() if name in kept}
-    tag = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-    return short | {"meta": resource.get("meta", {}) | {"tag": [tag]}}
-
-
-def _offset(params: list[tuple[str, str]]) -> int:
-    value = next((value for name, value in params if name == "_offset"), "0")
-    if not _OFFSET.match(value):
-        raise InvalidInput.of("search.value", "_offset", name="_offset", value=value[:20])
-    return int(value)
+    return searching.search(params, "DocumentReference", search_query, find_documents)
 
 
 def _patch_body() -> Any:

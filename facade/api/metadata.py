@@ -99,7 +99,12 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
     profiles = sorted({profile for each in declarations for profile in each.profiles})
     if profiles:
         resource["supportedProfile"] = profiles
-    parameters = {parameter.name: parameter for each in declarations for parameter in each.parameters}
+    includes = sorted({include for each in declarations for include in each.includes})
+    if includes:
+        resource["searchInclude"] = includes
+    parameters = {
+        parameter.name: parameter for each in declarations if each.interaction for parameter in each.parameters
+    }
     if parameters:
         resource["searchParam"] = [
             {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}

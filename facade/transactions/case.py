@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
+from typing import Generic, TypeVar
 
 from facade.domain.access import Act, Context, Decision, Effect, Oppositions
-from facade.domain.dmp import DmpSession, DocumentAnswer
+from facade.domain.dmp import DmpSession, DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Problem, Refused
@@ -24,7 +25,7 @@ from facade.records.traces import Trace
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
 
-Ask = Callable[[DmpSession], DocumentAnswer]
+Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
 # Half of it would let a reason expire and serve again the same evening, a week would refuse a real relapse.
 _SAME_EMERGENCY = timedelta(days=1)
 _RETRY_AFTER = 5
@@ -33,11 +34,11 @@ _REPLAYED = Decision(Effect.PERMIT, "publication.replayed", "EXI 05")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Generic[Answer]):
     """What the DMP said about a record and its documents; ``failure`` where it gave no documents."""
 
     dossier: Dossier
-    answer: DocumentAnswer | None
+    answer: Answer | None
     failure: FacadeError | None
 
 
@@ -154,14 +155,16 @@ class Case:
         )
         return bool(found)
 
-    def ask(self, question: Ask, *, without_documents: bool = False) -> tuple[Dossier, DocumentAnswer]:
+    def ask(
+        self, question: Callable[[DmpSession], Answer], *, refused: Callable[[DmpRefused], Answer] | None = None
+    ) -> tuple[Dossier, Answer]:
         """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at.
 
-        ``without_documents``: a refusal of the DMP to list documents is an empty answer, not the end of the act.
+        ``refused`` makes an answer of the DMP's refusal to give one; without it that is the end of the act.
         """
-        return self.opened(self.send(question), without_documents=without_documents)
+        return self.opened(self.send(question), refused=refused)
 
-    def send(self, question: Ask) -> Asked:
+    def send(self, question: Callable[[DmpSession], Answer]) -> Asked[Answer]:
         """The first half of ``ask``: what came back, unjudged. Several acts on one record may share it."""
         self.precheck()
         pending = self.services.parallel.submit(self.services.gateway.check_access, self.session)
@@ -172,13 +175,15 @@ class Case:
             failure = error
         return Asked(pending.result(), answer, failure)
 
-    def opened(self, asked: Asked, *, without_documents: bool = False) -> tuple[Dossier, DocumentAnswer]:
+    def opened(
+        self, asked: Asked[Answer], *, refused: Callable[[DmpRefused], Answer] | None = None
+    ) -> tuple[Dossier, Answer]:
         """The second half of ``ask``: the record is judged, then its answer is given, or why there is none."""
         self.require(asked.dossier)
         if asked.answer is not None:
             return asked.dossier, asked.answer
-        if without_documents and isinstance(asked.failure, DmpRefused):
-            return asked.dossier, DocumentAnswer((), (asked.failure,))
+        if refused is not None and isinstance(asked.failure, DmpRefused):
+            return asked.dossier, refused(asked.failure)
         raise asked.failure or NotFound.of("document.unknown")
 
     def becomes(self, *acts: tuple[Act, str]) -> None:

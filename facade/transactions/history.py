@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from facade.domain.access import Act
-from facade.domain.dmp import DocumentQuery
+from facade.domain.dmp import DocumentAnswer, DocumentQuery
 from facade.domain.document import Availability
 from facade.domain.dossier import Dossier
 from facade.domain.ins import INS
@@ -60,7 +60,8 @@ def find_traces(services: Services, actor: Actor, wanted: Wanted) -> Found:
         before = min(wanted.before or case.now, case.now)
         # Own acts may be read without an authorisation, but then no document of the record is told of.
         dossier, answer = case.ask(
-            lambda session: services.gateway.find_documents(session, _ALL), without_documents=True
+            lambda session: services.gateway.find_documents(session, _ALL),
+            refused=lambda error: DocumentAnswer((), (error,)),
         )
         answer = only_current(services.gateway, case.session, answer)
         seen = {entry.logical_id for entry in answer.entries if case.sees(dossier, entry)}

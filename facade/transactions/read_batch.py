@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from facade.domain.access import Act
-from facade.domain.dmp import Retrieved
+from facade.domain.dmp import DocumentAnswer, Retrieved
 from facade.domain.document import DocumentEntry
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.ins import INS
@@ -57,7 +57,7 @@ class _Batch:
         self.wanted = wanted
         self.found: list[Answer | None] = [None] * len(wanted)
         self.open: dict[INS, list[_Open]] = defaultdict(list)
-        self.asked: dict[INS, Asked | FacadeError] = {}
+        self.asked: dict[INS, Asked[DocumentAnswer] | FacadeError] = {}
 
     def answers(self) -> list[Answer]:
         names = self._names()
@@ -98,7 +98,7 @@ class _Batch:
         except FacadeError as error:
             self.found[position] = error
 
-    def _ask(self, case: Case, logical_ids: Sequence[str]) -> Asked:
+    def _ask(self, case: Case, logical_ids: Sequence[str]) -> Asked[DocumentAnswer]:
         """What the DMP says of this record: asked for the first document, remembered for the others."""
         known = self.asked.get(case.patient)
         if known is None:

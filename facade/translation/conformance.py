@@ -1,7 +1,8 @@
-"""The facade's own conformance resources: what its Consent is made of, as FHIR R4 resources.
+"""The facade's own conformance resources: what its Consent and its $changes are made of, as FHIR R4 resources.
 
-CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent. Their canonical URLs are URNs, stable
-whatever the address of the server; each installation serves a resolvable copy at /fhir/<type>/<id>.
+CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent and mappings/documents. Their canonical
+URLs are URNs, stable whatever the address of the server; each installation serves a resolvable copy at
+/fhir/<type>/<id>.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from facade.translation.changes_out import CHANGE_SYSTEM
 from facade.translation.consent_tables import CATEGORY_SYSTEM, PROFILE
 
 Row = Mapping[str, str]
@@ -27,6 +29,11 @@ _SYSTEMS = {
         "urn:dmp-facade:information-case-code",
         "consent/cases.csv",
         "Which model notice of Annexe 4 an information follows",
+    ),
+    "document-change": (
+        CHANGE_SYSTEM,
+        "documents/changes.csv",
+        "What became of a document since a record was last opened",
     ),
 }
 

@@ -100,6 +100,12 @@ def _post(path: str, make: Callable[[RunningDemo], dict[str, Any]]) -> Call:
     )
 
 
+def _lot(demo: RunningDemo, method: str) -> requests.Response:
+    published = demo.post("nurse", "", submission(demo, "adult"))
+    location = published.json()["entry"][0]["response"]["location"]
+    return demo.call(WRITER, method, f"/List/{location.split('List/')[1].split('/')[0]}")
+
+
 DOCUMENT, ONE_DOCUMENT = "/fhir/DocumentReference", "/fhir/DocumentReference/<id>"
 _PATCHED = {"data": MASK, "headers": {"Content-Type": JSON_PATCH}}
 WORKLIST = "/fhir/DocumentReference/$still-hidden"
@@ -116,6 +122,12 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", ONE_DOCUMENT): (_on_document("DocumentReference"), ["read"]),
     ("PATCH", ONE_DOCUMENT): (_on_document("DocumentReference", **_PATCHED), ["mask"]),
     ("DELETE", ONE_DOCUMENT): (_on_document("DocumentReference"), ["withdraw"]),
+    ("GET", f"{DOCUMENT}/$changes"): (_get("/DocumentReference/$changes", "patient.identifier"), ["search"]),
+    ("GET", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
+    ("HEAD", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
+    ("POST", "/fhir/List/_search"): (_form("/List/_search", "patient.identifier"), ["search"]),
+    ("GET", "/fhir/List/<id>"): (_lot, ["read"]),
+    ("HEAD", "/fhir/List/<id>"): (_lot, ["read"]),
     ("GET", "/fhir/Binary/<id>"): (_on_document("Binary"), ["retrieve"]),
     ("HEAD", "/fhir/Binary/<id>"): (_on_document("Binary"), ["retrieve"]),
     ("GET", "/fhir/Patient"): (_get("/Patient", "identifier"), ["check"]),
