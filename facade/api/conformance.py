@@ -5,7 +5,7 @@ FHIR R4 terminology and conformance resources; référentiel DMP EXI 01 and Anne
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from facade import knowledge
 from facade.api.bundles import searchset
 from facade.api.declared import Declaration, Parameter, declares
 from facade.api.exchange import fhir, services
+from facade.api.schemas import answer, refusals
 from facade.domain.errors import InvalidInput, NotFound
 from facade.transactions.consent_tables import tables
 from facade.translation.conformance import conformance
@@ -24,11 +25,21 @@ View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("conformance", __name__, description="What the facade's own resources are made of. No token.")
 _DATE = "2026-11-22"
 _URL = (Parameter("url", "uri", "Canonical URL"),)
+_REFUSALS = {
+    "401": "What is asked for is no FHIR id: not an address of this server, and all others need a token",
+    "404": "There is none of this id",
+}
+_NOTICE = {
+    "200": {"description": "The notice", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    **refusals({"400": "There is no notice of this case"}),
+}
 _CACHED = {"Cache-Control": "public, max-age=3600"}
 
 
-def _serves(path: str, declaration: Declaration, text: str) -> Callable[[View], View]:
-    """Register a public view: documented without a token."""
+def _serves(
+    path: str, declaration: Declaration, text: str, responses: Mapping[str, Any] | None = None
+) -> Callable[[View], View]:
+    """Register a public view: documented without a token. ``responses`` where it answers no resource."""
 
     def register(view: View) -> View:
         marked = declares(declaration)(view)
@@ -36,7 +47,8 @@ def _serves(path: str, declaration: Declaration, text: str) -> Callable[[View], 
             {"in": "query", "name": each.name, "description": each.text, "schema": {"type": "string"}}
             for each in declaration.parameters
         ]
-        answers = {"200": {"description": text}}
+        found = {"200": {"description": text, "content": answer(declaration)}, **refusals(_REFUSALS)}
+        answers = found | dict(responses or {})
         blueprint.route(path, methods=["GET"])(blueprint.doc(parameters=query, responses=answers, security=[])(marked))
         return view
 
@@ -92,6 +104,7 @@ def structure_definitions() -> Response:
     "/Consent/$information-notice",
     Declaration("", "Consent", (Parameter("case", "token", "1, 2 or 3, as in Annexe 4"),)),
     "The notice, as text to show",
+    _NOTICE,
 )
 def information_notice() -> Response:
     """The text to show a patient (EXI 01): brackets are for the structure to fill. In French, as patients read it."""

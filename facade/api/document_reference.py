@@ -69,7 +69,7 @@ _SEARCH = (
 _CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}")
 _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
-_BY_POST = Declaration("search-type", "DocumentReference", body=FORM)
+_BY_POST = Declaration("search-type", "DocumentReference", _SEARCH, body=FORM)
 _OFFSET = re.compile(r"^[0-9]{1,9}\Z")
 _DEFAULT_COUNT = 50
 

@@ -14,14 +14,28 @@ from flask_smorest import Blueprint
 from facade import __version__
 from facade.api.declared import Declaration, declared
 from facade.api.exchange import JSON, XML, fhir, services, wants_xml
+from facade.api.schemas import answer, refusals
 
 blueprint = Blueprint("metadata", __name__, description="What this server can do. No token needed.")
 _PATCH_FORMATS = [JSON, XML, "application/json-patch+json"]
+_STATEMENT = {
+    "200": {
+        "description": "The CapabilityStatement of this server",
+        "content": answer(Declaration("read", "CapabilityStatement")),
+    },
+    **refusals({"406": "None of the formats of Accept or _format is served"}),
+}
+_ISSUERS = {
+    "200": {
+        "description": "The issuers whose tokens are accepted",
+        "content": {"application/json": {"schema": {"type": "object", "required": ["issuer", "capabilities"]}}},
+    }
+}
 _ORDER = ("read", "vread", "history-instance", "create", "update", "patch", "delete", "search-type")
 
 
 @blueprint.route("/metadata")
-@blueprint.response(200, description="The CapabilityStatement of this server")
+@blueprint.doc(responses=_STATEMENT, security=[])
 def metadata() -> Response:
     """CapabilityStatement."""
     wants_xml()
@@ -29,7 +43,7 @@ def metadata() -> Response:
 
 
 @blueprint.route("/.well-known/smart-configuration")
-@blueprint.response(200, description="The issuers whose tokens are accepted")
+@blueprint.doc(responses=_ISSUERS, security=[])
 def smart_configuration() -> dict[str, Any]:
     """Where tokens come from (SMART App Launch 2.1, conformance)."""
     issuers = services().settings.issuers
