@@ -58,6 +58,8 @@ _SEARCH = (
     Parameter("date", "date", "creationTime"),
     Parameter("creation", "date", "creationTime (MHD)"),
     Parameter("period", "date", "service start and stop"),
+    Parameter("period-start", "date", "service start (PDSm)"),
+    Parameter("period-end", "date", "service stop (PDSm)"),
     _IDENTIFIER,
     Parameter("facility", "token", "healthcareFacilityTypeCode, JDV_J61"),
     Parameter("setting", "token", "practiceSettingCode, JDV_J62"),

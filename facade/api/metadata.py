@@ -11,10 +11,11 @@ from typing import Any
 from flask import Response, current_app
 from flask_smorest import Blueprint
 
-from facade import __version__
-from facade.api.declared import Declaration, declared
+from facade import __version__, knowledge
+from facade.api.declared import Declaration, Parameter, declared
 from facade.api.exchange import JSON, XML, fhir, services, wants_xml
 from facade.api.schemas import answer, refusals
+from facade.translation.search_parameters import definitions
 
 blueprint = Blueprint("metadata", __name__, description="What this server can do. No token needed.")
 _PATCH_FORMATS = [JSON, XML, "application/json-patch+json"]
@@ -66,8 +67,11 @@ def capability_statement(base: str) -> dict[str, Any]:
     system = [{"code": each.interaction} for each in found if not each.resource and each.interaction]
     return {
         "resourceType": "CapabilityStatement",
+        "name": "DmpFacade",
+        "title": "FHIR door to the DMP",
         "status": "active",
         "date": "2026-11-22",
+        "publisher": "dmp-facade",
         "kind": "instance",
         "software": {"name": "dmp-facade", "version": __version__},
         "implementation": {"description": "FHIR door to the DMP (dossier médical partagé)", "url": base},
@@ -109,10 +113,15 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
     profiles = sorted({profile for each in declarations for profile in each.profiles})
     if profiles:
         resource["supportedProfile"] = profiles
-    parameters = {parameter.name: parameter for each in declarations for parameter in each.parameters}
+    searches = [each for each in declarations if each.interaction]
+    parameters = {parameter.name: parameter for each in searches for parameter in each.parameters}
     if parameters:
-        resource["searchParam"] = [
-            {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}
-            for parameter in parameters.values()
-        ]
+        resource["searchParam"] = [_parameter(name, parameter) for parameter in parameters.values()]
     return resource
+
+
+def _parameter(resource: str, parameter: Parameter) -> dict[str, str]:
+    """A chained parameter (patient.identifier) has no canonical URL of its own."""
+    canonical = definitions(knowledge.rows).get((resource, parameter.name))
+    described = {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}
+    return described | ({"definition": canonical} if canonical else {})
