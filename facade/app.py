@@ -35,6 +35,8 @@ from facade.api.compression import compress_answers, refuse_coded_body
 from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
 from facade.api.outcomes import ErrorTable
+from facade.api.paths import FhirId
+from facade.api.schemas import COMPONENTS
 from facade.api.security import add_headers, identify
 from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
 from facade.dmp.errors import classify
@@ -82,6 +84,7 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
     """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used)."""
     configure(settings.log_level)
     app = Flask("facade", static_folder=None)
+    app.url_map.converters["default"] = FhirId
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["dmp_facade"] = services or wire(settings)
@@ -230,6 +233,11 @@ def _document(app: Flask) -> None:
         },
     )
     api = Api(app)
+    # Each route says which refusals it has: a default one would document what no client ever gets.
+    api.DEFAULT_ERROR_RESPONSE_NAME = None
+    api.register_converter(FhirId, FhirId.described)
+    for name, schema in COMPONENTS.items():
+        api.spec.components.schema(name, schema)
     for module in _FHIR:
         _register(api, module.blueprint, "/fhir")
     for module in (health, docs):

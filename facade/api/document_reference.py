@@ -81,7 +81,7 @@ _CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"
 _READ = Declaration("read", "DocumentReference", conditional_read=True)
 _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
-_BY_POST = Declaration("search-type", "DocumentReference", body=FORM)
+_BY_POST = Declaration("search-type", "DocumentReference", _SEARCH, body=FORM)
 
 
 @interaction(blueprint, "POST", "/DocumentReference", _CREATE, 201)

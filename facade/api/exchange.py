@@ -266,7 +266,7 @@ def _kind_of(name: str, where: str) -> bool:
 
 def _flag(header: str) -> bool:
     """A boolean header. Anything but true or false is refused: a misspelt secrecy must not be silently dropped."""
-    value = request.headers.get(header, "false").strip().lower()
+    value = request.headers.get(header, "false").strip()
     if value not in ("true", "false"):
         raise InvalidInput.of("header.not-boolean", header, value=value[:20])
     return value == "true"

@@ -21,6 +21,8 @@ PUBLIC = {
     "conformance.code_system",
     "conformance.code_systems",
     "conformance.information_notice",
+    "conformance.search_parameter",
+    "conformance.served_search_parameters",
     "conformance.structure_definition",
     "conformance.structure_definitions",
     "conformance.value_set",
