@@ -163,11 +163,14 @@ def export(
 
 @traces.command()
 @_CONFIG
-@click.option("--older-than-days", default=183, show_default=True, help="Six months by default (référentiel 5.5).")
-def purge(config: Path | None, older_than_days: int) -> None:
-    """Remove old traces; the chain stays verifiable."""
-    now = datetime.now(UTC)
-    count = _traces(config).purge(now - timedelta(days=older_than_days), now=now)
+@click.option("--older-than-days", type=click.IntRange(1), help="Default: the setting trace_retention_days.")
+def purge(config: Path | None, older_than_days: int | None) -> None:
+    """Remove old traces, those of more than six months by default (référentiel 5.5); the chain stays verifiable."""
+    from facade.settings import Settings  # noqa: PLC0415
+
+    now, found = datetime.now(UTC), _traces(config)
+    kept = timedelta(days=older_than_days or Settings().trace_retention_days)
+    count = found.purge(now - kept, now=now)
     click.echo(f"{count} traces removed")
 
 

@@ -8,6 +8,7 @@ description says so and the default is the value seen in the official samples.
 from __future__ import annotations
 
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ from pydantic_settings import (
 )
 
 MEGABYTE = 1024 * 1024
+_ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
 
 class StructureSettings(BaseModel):
@@ -156,10 +158,18 @@ class Settings(BaseSettings):
     citizens: bool = Field(False, description="Accept patients, representatives, applications (assumed interface)")
     habilitation: Literal["known-denials", "strict", "off"] = "known-denials"
     emergency_minutes: int = Field(60, ge=1, description="How long one stated reason opens a record in an emergency")
+    trace_retention_days: int = Field(184, ge=1, description="How long traces are kept: six months (référentiel 5.5)")
     masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
     max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")
     max_page: int = Field(200, description="Largest _count")
+    max_batch: int = Field(20, ge=1, description="Entries of a batch Bundle at most: their documents are held at once")
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose web pages may call /fhir, each exactly scheme://host[:port]; none by default"
+    )
+    compression: tuple[Literal["br", "gzip"], ...] = Field(
+        ("br", "gzip"), description="Content codings of answers, preferred first; never of documents; empty: none"
+    )
     metrics_addresses: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
     )
@@ -171,6 +181,13 @@ class Settings(BaseSettings):
         if any(len(secret.get_secret_value()) < 32 for secret in secrets):  # noqa: PLR2004 - said in the description
             raise ValueError("a seal secret has at least 32 characters")
         return secrets
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_ORIGIN.match(origin) for origin in origins):
+            raise ValueError("an origin is scheme://host or scheme://host:port, without a path or a wildcard")
+        return origins
 
     @classmethod
     def settings_customise_sources(

@@ -44,7 +44,7 @@ _SEARCH = (
     Parameter("_id", "token", "Ids of Consents"),
 )
 _CREATE = Declaration("create", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
-_BY_POST = Declaration("search-type", "Consent", body=FORM)
+_BY_POST = Declaration("search-type", "Consent", _SEARCH, body=FORM)
 _UPDATE = Declaration("update", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
 
 

@@ -21,6 +21,8 @@ PUBLIC = {
     "conformance.code_system",
     "conformance.code_systems",
     "conformance.information_notice",
+    "conformance.search_parameter",
+    "conformance.served_search_parameters",
     "conformance.structure_definition",
     "conformance.structure_definitions",
     "conformance.value_set",
@@ -35,15 +37,20 @@ PUBLIC = {
     "docs.document",
 }
 _CORRELATION = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+# Hexadecimal, as a UUID or a W3C trace id is: no room for the words of a reason (EXI 02).
+_WORDLESS = re.compile(r"^[0-9A-Fa-f-]{8,64}$")
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def identify() -> None:
     """Give the request its correlation id and, unless its route is public, its verified caller.
 
+    The id that comes with a statement of the patient is kept only where it can hold no word.
     Raises Unauthenticated for a missing or wrong token, before the body is read or anything else is done.
     """
     given = request.headers.get("X-Request-Id", "")
-    g.correlation_id = given if _CORRELATION.match(given) else str(uuid.uuid4())
+    accepted = _WORDLESS if request.blueprint == "Consent" and request.method not in _SAFE else _CORRELATION
+    g.correlation_id = given if accepted.match(given) else str(uuid.uuid4())
     g.traceparent = traceparent()
     if request.endpoint in PUBLIC or request.method == "OPTIONS":
         return

@@ -1,7 +1,8 @@
 """The one door to the DMP: ``SoapGateway`` speaks each transaction and chooses how it is authenticated.
 
-TD2.1, the TD0.2 of machines and the reference search go in INDIRECTE, everything else in INDIRECTE_RENFORCEE: the
-rights tables of the DMP forbid feeding in the latter and reading in the former (PDT-INF-526, PDT-INF-606).
+TD2.1, the TD0.2 of machines, the reference search and the TD3.3c of a structure go in INDIRECTE, everything else in
+INDIRECTE_RENFORCEE: the rights tables of the DMP forbid feeding in the latter and reading in the former (PDT-INF-526,
+PDT-INF-606).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from facade.dmp.multipart import Part
 from facade.dmp.searches import Searches
 from facade.dmp.vihf import AssertionMaker, Mode
 from facade.domain.caller import CallerKind
+from facade.domain.content import Content
 from facade.domain.dmp import DmpSession, Retrieved
 from facade.domain.document import Availability, DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier
@@ -125,10 +127,11 @@ class SoapGateway(Searches, Habilitations):
     def update_status(
         self, session: DmpSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
     ) -> None:
-        """TD3.3c/d: archive, unarchive or withdraw."""
+        """TD3.3c/d: archive, unarchive or withdraw. A structure withdraws its own in INDIRECTE (526, note 9)."""
+        mode = Mode.INDIRECT if session.caller.kind is CallerKind.STRUCTURE else Mode.REINFORCED
         with self._channel.observed(_UPDATE):
             body = ebrim_write.status_update(lot, current, new_status)
-            self._change(_UPDATE, Mode.REINFORCED, session, body)
+            self._change(_UPDATE, mode, session, body)
 
     def _existence(self, transaction: Transaction, reason: str, session: DmpSession) -> Dossier:
         mode = Mode.INDIRECT if session.caller.kind in _MACHINES else Mode.REINFORCED
@@ -147,7 +150,7 @@ class SoapGateway(Searches, Habilitations):
         content = xades.sign_lot(submission, self._sign, self._config.lot_signature_hash, datetime.now(UTC))
         unique_id = f"2.25.{uuid.uuid4().int}"
         entry = ebrim_write.signature_entry(submission.lot, submission.documents[0].entry, unique_id)
-        return NewDocument(replace(entry, size=len(content)), content)
+        return NewDocument(replace(entry, size=len(content)), Content.of(content))
 
 
 def _attachments(documents: Sequence[tuple[str, NewDocument]]) -> tuple[list[Part], str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from facade.domain.content import Content
 from facade.domain.ins import INS
 from facade.domain.masking import Masking
 
@@ -91,6 +92,13 @@ class Availability(StrEnum):
     DELETED = "urn:asip:ci-sis:2010:StatusType:Deleted"
 
 
+_STATUS_SUFFIX = {
+    Availability.DEPRECATED: "-superseded",
+    Availability.ARCHIVED: "-archived",
+    Availability.DELETED: "-deleted",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceId:
     """A CXi of referenceIdList: value (comp. 1), assigning authority OID (4.2), type URN (5; JDV_J231)."""
@@ -150,6 +158,14 @@ class DocumentEntry:
     replaces: str = ""
     is_signature: bool = False
 
+    @property
+    def version_id(self) -> str:
+        """What changes whenever the metadata do: the version, and the status where it is not Approved.
+
+        A change of availabilityStatus makes no new version of an XDS entry (ITI TF-2 3.57).
+        """
+        return f"{self.version}{_STATUS_SUFFIX.get(self.availability, '')}"
+
     def has_author(self, person_id: str) -> bool:
         """Whether a person with this national id is among the authors."""
         return bool(person_id) and any(author.person.id == person_id for author in self.authors)
@@ -181,7 +197,7 @@ class NewDocument:
     """A document on its way to the DMP: its metadata and its bytes (a CDA)."""
 
     entry: DocumentEntry
-    content: bytes = field(repr=False)
+    content: Content = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.caller import CallerKind
+from facade.domain.content import Content
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier, Traits
-from facade.domain.errors import InvalidInput, NotFound
+from facade.domain.errors import DmpRefused, InvalidInput, NotFound
 from facade.transactions.case import Case
+from facade.transactions.own_documents import own_document
 from facade.transactions.services import Services
 from facade.transactions.versions import named
 from facade.translation import attachment, cda_read, cda_write
+from facade.translation.base64_file import Base64File
 from facade.translation.document_in import DocumentContext, DocumentDraft, read_document_reference
 from facade.translation.identifiers import DocumentTarget
 from facade.translation.people_in import Fill
@@ -25,14 +29,16 @@ _CDA_TYPES = ("text/xml", "application/xml", "application/hl7-cda+xml")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that was read and checked. ``sha1`` and ``size`` are of the file the client sent."""
+    """A document that was read and checked. ``sha1`` and ``size`` are of the ``file`` the client sent.
+
+    ``given`` is the file where it is a CDA: it goes to the DMP as it is.
+    """
 
     draft: DocumentDraft
-    content: bytes = field(repr=False)
+    file: Base64File = field(repr=False)
     sha1: str
     size: int
-    is_cda: bool
-    subject: Subject = field(repr=False)
+    given: Content | None
 
     @property
     def entry(self) -> DocumentEntry:
@@ -54,13 +60,13 @@ class Prepared:
         """The relatesTo codes the DMP has no equivalent of."""
         return self.draft.unsupported_relations
 
-    def cda(self, entry: DocumentEntry, traits: Traits, replaced: DocumentEntry | None) -> bytes:
+    def cda(self, entry: DocumentEntry, traits: Traits, replaced: DocumentEntry | None) -> Content:
         """The CDA that goes to the DMP: the one given, or a level 1 made around the file with ``entry`` as header."""
-        if self.is_cda:
-            return self.content
+        if self.given is not None:
+            return self.given
         return cda_write.wrap(
             entry,
-            self.content,
+            self.file,
             self.media_type,
             traits=traits,
             replaced_unique_id=replaced.unique_id if replaced else "",
@@ -73,18 +79,19 @@ def prepare(
     subject: Subject,
     context: DocumentContext,
     resource: dict[str, Any],
-    text: str | None,
+    data: Any,
     index: Mapping[str, Any],
 ) -> Prepared:
     """Read one DocumentReference and its bytes. Raises InvalidInput with everything that is wrong."""
-    if text is None:
+    if data is None:
         raise InvalidInput.of("attachment.missing", f"{_CONTENT}.data")
-    content = attachment.decode(text, f"{_CONTENT}.data")
+    file = attachment.decode(data, f"{_CONTENT}.data")
     media_type = _media_type(resource)
-    header = None
+    header = given = None
     if media_type in _CDA_TYPES:
-        header = cda_read.read_header(content)
-    elif cda_read.is_cda(content):
+        content = bytes(file)
+        header, given = cda_read.read_header(content), Content.of(content)
+    elif cda_read.is_cda(file.head()):
         raise InvalidInput.of("attachment.is-cda", f"{_CONTENT}.contentType", value=media_type[:60])
     draft = read_document_reference(resource, subject, context, index=index, cda=header, media_type=media_type)
     if header is None and services.codes.format_of_media(media_type) is None:
@@ -92,10 +99,10 @@ def prepare(
         raise InvalidInput.of(
             "media-type.not-wrapped", f"{_CONTENT}.contentType", value=media_type[:60], available=available
         )
-    sha1, size = attachment.check_attachment(draft.attachment, content)
+    sha1, size = attachment.check_attachment(draft.attachment, file)
     if header is not None and (problems := cda_read.check_against(header, draft.entry)):
         raise InvalidInput(problems)
-    return Prepared(draft, content, sha1, size, header is not None, subject)
+    return Prepared(draft, file, sha1, size, given)
 
 
 def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> DocumentEntry | None:
@@ -107,7 +114,7 @@ def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> D
     if target is None:
         return None
     case.require(dossier, None, Act.REPLACE)
-    current = _find_target(case, target)
+    current = _current_target(case, target)
     if current is None:
         raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target")
     try:
@@ -115,6 +122,28 @@ def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> D
     except NotFound as error:
         raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target") from error
     return current
+
+
+def _current_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:
+    """The target as the DMP shows it; to whom it shows none, what that caller published here."""
+    if case.caller.kind is CallerKind.STRUCTURE:
+        return _own_target(case, target)
+    try:
+        return _find_target(case, target)
+    except DmpRefused:
+        own = _own_target(case, target)
+        if own is None:
+            raise
+        return own
+
+
+def _own_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:
+    opened = case.services.ids.open_document(target.id) if target.id else None
+    if target.id and (opened is None or opened[0] != case.patient):
+        return None
+    # The entryUUID a document is published with is its logicalId.
+    logical_id = opened[1] if opened else target.uuid
+    return own_document(case, logical_id=logical_id, unique_id="" if opened else target.unique_id)
 
 
 def _find_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:

@@ -6,7 +6,6 @@ the ledger (duplicate), and only then is anything sent. Sources: référentiel E
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,8 +36,8 @@ from facade.translation.times import from_fhir
 class Order:
     """What a client asks to be published.
 
-    ``documents`` pairs each DocumentReference with the base64 text of its attachment; ``lot`` is the List of an
-    ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
+    ``documents`` pairs each DocumentReference with its file: a Base64File, or what was given as base64 text;
+    ``lot`` is the List of an ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
     """
 
     subject: Subject
@@ -51,7 +50,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, what was filled, and whether this is the answer to a repeated request."""
+    """The documents as stored, and what was filled."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -59,7 +58,6 @@ class Published:
     lot_id: str
     filled: tuple[Fill, ...]
     unsupported_relations: tuple[str, ...]
-    replayed: bool = False
 
 
 def order_of_resource(services: Services, resource: dict[str, Any], data: Any, *, key: str, fingerprint: str) -> Order:
@@ -94,11 +92,7 @@ def publish(services: Services, actor: Actor, order: Order) -> Published:
 
 def _publish(case: Case, subject: Subject, order: Order) -> Published:
     services = case.services
-    contexts = [_document_context(case, _latest_creation(case, order)) for _ in order.documents]
-    drafts = [
-        prepare(services, subject, context, resource, text, order.index)
-        for context, (resource, text) in zip(contexts, order.documents, strict=True)
-    ]
+    drafts = _drafts(case, subject, order, case.now)
     lot, lot_filled = _lot(case, subject, order, drafts)
     dossier = services.gateway.check_access(case.session)
     # Judged before the ledger is looked at: what was published before is told to those only who may publish.
@@ -107,7 +101,7 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
         case.require(dossier, draft.entry)
     reservation = _reserve(case, order, drafts)
     if reservation.replay:
-        return _replay(case, reservation, drafts)
+        return _replay(case, subject, order, reservation)
     try:
         submission = _wrap(case, dossier, drafts, lot)
     except BaseException:
@@ -116,13 +110,24 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     _send(case, reservation, submission)
     entries = tuple(document.entry for document in submission.documents)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
+    for draft, entry in zip(drafts, entries, strict=True):
+        filled += complete.filled(draft.entry, entry)
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid)
     return Published(subject.ins, entries, resources, lot_id, filled, relations)
 
 
-def _latest_creation(case: Case, order: Order) -> datetime:
+def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
+    """The documents of a request that came in ``now``, read and checked."""
+    contexts = [_document_context(case, _latest_creation(order, now)) for _ in order.documents]
+    return [
+        prepare(case.services, subject, each, resource, text, order.index)
+        for each, (resource, text) in zip(contexts, order.documents, strict=True)
+    ]
+
+
+def _latest_creation(order: Order, now: datetime) -> datetime:
     """When a document that does not say it was made: now, or when its lot says it was submitted, if that is earlier.
 
     The DMP refuses a creationTime after the submissionTime, and a client's clock may be behind.
@@ -130,8 +135,8 @@ def _latest_creation(case: Case, order: Order) -> datetime:
     try:
         submitted = from_fhir((order.lot or {})["date"]).start
     except (KeyError, ValueError):
-        return case.now
-    return min(submitted, case.now)
+        return now
+    return min(submitted, now)
 
 
 def _document_context(case: Case, now: datetime) -> DocumentContext:
@@ -143,6 +148,7 @@ def _document_context(case: Case, now: datetime) -> DocumentContext:
         entry_uuid=services.new_uuid(),
         unique_id=_new_oid(services),
         secret=case.actor.secret,
+        subjects=services.subjects,
     )
 
 
@@ -219,18 +225,18 @@ def _settle(case: Case, reservation: Reservation) -> None:
         services.publications.mark_failed(reservation.id, now=case.now)
 
 
-def _replay(case: Case, reservation: Reservation, drafts: Sequence[Prepared]) -> Published:
-    """Answer a repeated request as the first time: same documents, nothing sent."""
-    services = case.services
+def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation) -> Published:
+    """Answer a repeated request as the first time: same documents, same times filled in, nothing sent."""
+    drafts = _drafts(case, subject, order, reservation.reserved_at)
     logical_ids = {document.unique_id: document.logical_id for document in reservation.documents}
     entries = tuple(
         replace(draft.entry, unique_id=unique_id, logical_id=logical_id, entry_uuid=logical_id)
         for draft, (unique_id, logical_id) in zip(drafts, logical_ids.items(), strict=True)
     )
     case.replayed(entries)
-    resources = render.documents(services, case.patient, entries)
-    lot_id = services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
-    return Published(case.patient, entries, resources, lot_id, (), (), replayed=True)
+    resources = render.documents(case.services, case.patient, entries)
+    lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
+    return Published(case.patient, entries, resources, lot_id, (), ())
 
 
 def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:
@@ -239,12 +245,12 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
     documents = []
     for draft in drafts:
         replaced = target_of_replacement(case, dossier, draft)
-        named = complete.entry(draft.entry, draft.subject.source, traits)
+        named = complete.entry(draft.entry, traits)
         content = draft.cda(named, traits, replaced)
         entry = replace(
             named,
             replaces=replaced.entry_uuid if replaced else "",
-            hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
+            hash=content.digest("sha1").hex(),
             size=len(content),
         )
         documents.append(NewDocument(entry, content))
