@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from facade.api.exchange import services
-from facade.api.search_values import PATIENT, Params, intersection, not_understood, number, one_patient, several, tokens
+from facade.api.search_values import (
+    PATIENT,
+    SUMMARIES,
+    Params,
+    intersection,
+    not_understood,
+    number,
+    one_patient,
+    several,
+    tokens,
+)
 from facade.domain.access import Purpose
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions.history import Wanted
@@ -19,7 +29,6 @@ from facade.translation.search_dates import DateFilter
 
 _PAGE = {"_count", "_offset", "_before", "_summary", "_format", "_pretty"}
 _UNDERSTOOD = {*PATIENT, "date", "purpose", *_PAGE}
-_SUMMARIES = ("count", "false")
 _DEFAULT_COUNT = 50
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -38,7 +47,7 @@ def read_search(params: Params) -> AuditSearch:
     problems: list[Problem] = []
     ignored = not_understood(params, _UNDERSTOOD, problems)
     purposes = tokens(params, "purpose", tuple(purpose.value for purpose in Purpose), problems)
-    summary = tokens(params, "_summary", _SUMMARIES, problems)
+    summary = tokens(params, "_summary", SUMMARIES, problems)
     since, until = _period(params, problems)
     if problems:
         raise InvalidInput(problems)

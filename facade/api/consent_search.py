@@ -9,19 +9,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facade.api.exchange import services
-from facade.api.search_values import PATIENT, intersection, not_understood, number, one_patient, several, tokens
+from facade.api.search_values import (
+    PATIENT,
+    SUMMARIES,
+    intersection,
+    not_understood,
+    number,
+    one_patient,
+    several,
+    tokens,
+)
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions.consent_tables import tables
 from facade.transactions.consents import Wanted
 
 _STATUSES = ("active", "inactive")
-_UNDERSTOOD = {*PATIENT, "status", "category", "_id", "_count", "_offset", "_format", "_pretty"}
+_UNDERSTOOD = {*PATIENT, "status", "category", "_id", "_count", "_offset", "_summary", "_format", "_pretty"}
 _DEFAULT_COUNT = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentSearch:
-    """What is wanted, which page of it, and the names of the parameters that were ignored."""
+    """What is wanted, which page of it (``count`` 0: the total alone), and the parameters that were ignored."""
 
     wanted: Wanted
     offset: int
@@ -35,10 +44,12 @@ def read_search(params: Sequence[tuple[str, str]]) -> ConsentSearch:
     ignored = not_understood(params, _UNDERSTOOD, problems)
     statuses = tokens(params, "status", _STATUSES, problems)
     categories = tokens(params, "category", tuple(tables().categories), problems)
+    summary = tokens(params, "_summary", SUMMARIES, problems)
     if problems:
         raise InvalidInput(problems)
     patient = one_patient(params)
     ids = several(params, "_id")
     wanted = Wanted(patient, intersection(categories), intersection(statuses), intersection(ids))
     count = min(number(params, "_count", _DEFAULT_COUNT), services().settings.max_page)
-    return ConsentSearch(wanted, number(params, "_offset", 0), count, ignored)
+    total_only = any("count" in values for values in summary)
+    return ConsentSearch(wanted, number(params, "_offset", 0), 0 if total_only else count, ignored)

@@ -15,6 +15,7 @@ from facade.translation.problems import shown
 
 Params = Sequence[tuple[str, str]]
 PATIENT = ("patient", "patient.identifier")
+SUMMARIES = ("count", "false")
 
 
 def one_patient(params: Params) -> INS:

@@ -6,13 +6,14 @@ an access under connexion secrète is never shown to a representative.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from facade.domain.access import Act
 from facade.domain.dmp import DocumentAnswer, DocumentQuery
-from facade.domain.document import Availability
+from facade.domain.document import Availability, DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.ins import INS
 from facade.policy import access
@@ -24,7 +25,7 @@ from facade.transactions.versions import only_current
 from facade.translation.audit_event import AuditFacts, audit_event
 
 _UNKNOWN = "document.unknown"
-_ALL = DocumentQuery(statuses=(Availability.APPROVED, Availability.ARCHIVED, Availability.DEPRECATED))
+_ALL = DocumentQuery(statuses=tuple(Availability))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +65,36 @@ def find_traces(services: Services, actor: Actor, wanted: Wanted) -> Found:
             refused=lambda error: DocumentAnswer((), (error,)),
         )
         answer = only_current(services.gateway, case.session, answer)
-        seen = {entry.logical_id for entry in answer.entries if case.sees(dossier, entry)}
+        seen = _seen(case, dossier, answer.entries)
         stored = services.traces.of_patient(
             patient, since=wanted.since, until=min(wanted.until or before, before), purposes=wanted.purposes
         )
         total, page = 0, []
         for trace in stored:
-            if not _told(case, dossier, trace, trace.document in seen):
+            if not _told(case, dossier, trace, _visible(trace, seen)):
                 continue
             if wanted.offset <= total < wanted.offset + wanted.count:
-                page.append(_shown(case, trace, trace.document in seen))
+                page.append(_shown(case, trace, _visible(trace, seen)))
             total += 1
         patient_id = services.ids.seal_patient(patient)
         return Found(total, [audit_event(facts, patient, patient_id) for facts in page], before)
+
+
+def _seen(case: Case, dossier: Dossier, entries: Iterable[DocumentEntry]) -> dict[str, bool]:
+    """The documents this reader sees or, had they not been withdrawn, would see; and whether it still does.
+
+    That a document is withdrawn does not take away from its readers who had read it, nor who withdrew it.
+    """
+    return {
+        entry.logical_id: entry.availability is not Availability.DELETED
+        for entry in entries
+        if case.sees(dossier, replace(entry, availability=Availability.APPROVED))
+    }
+
+
+def _visible(trace: StoredTrace, seen: Mapping[str, bool]) -> bool:
+    """Whether the reader sees the document of a trace; an attempt on a withdrawn one reads as on one never there."""
+    return trace.document in seen and (seen[trace.document] or trace.outcome == "success")
 
 
 def _told(case: Case, dossier: Dossier, trace: StoredTrace, visible: bool) -> bool:

@@ -129,7 +129,7 @@ def setting(where: str, is_: str, column: str, value: str) -> Change:
         ("rules", setting("rule", "record.closed", "scope", ""), "a denial has a scope"),
         ("rules", setting("rule", "record.closed", "effect", "maybe"), "rules.csv"),
         ("rules", lambda found: [row for row in found if row["rule"] != "record.closed"], "no rule record.closed"),
-        ("rules", lambda found: [*found, found[0]], "two rows for caller.refused"),
+        ("rules", lambda found: [*found, found[0]], "two rows for caller.citizens-off"),
         ("acts", setting("act", "mask", "permit", "record.closed"), "the effect of record.closed"),
         ("acts", setting("act", "mask", "permit", "act.nothing"), "no rule act.nothing"),
         ("acts", setting("act", "mask", "reads", "perhaps"), "acts.csv: reads: 'perhaps'"),
