@@ -16,7 +16,7 @@ from facade.translation.labels import write_labels
 from facade.translation.people_out import Contained
 from facade.translation.tables import CodeTables, Json
 from facade.translation.times import to_fhir, to_instant
-from facade.translation.vocabulary import COMPREHENSIVE, IS_ARCHIVED, IS_DELETED, STRUCT_IDNAT
+from facade.translation.vocabulary import COMPREHENSIVE, IS_ARCHIVED, IS_DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ def _custodian(resource: Json, entry: DocumentEntry) -> None:
         return
     custodian: Json = {}
     if institution.id:
-        system = f"urn:oid:{institution.authority or STRUCT_IDNAT}"
-        custodian["identifier"] = {"system": system, "value": institution.id}
+        system = {"system": f"urn:oid:{institution.authority}"} if institution.authority else {}
+        custodian["identifier"] = {**system, "value": institution.id}
     if institution.name:
         custodian["display"] = institution.name
     if custodian:

@@ -12,8 +12,9 @@ from facade.domain.caller import Caller, CallerKind
 from facade.domain.document import Author, Coded, Institution, Person
 from facade.domain.dossier import Traits
 from facade.domain.ins import INS
+from facade.translation.people_stated import practitioner_of, stated_author, stated_person
 from facade.translation.problems import Problems, shown
-from facade.translation.resources import Index, child, given_names, objects, resolve, text
+from facade.translation.resources import Index, child, objects, resolve, text
 from facade.translation.specialties import caller_specialty, read_specialties
 from facade.translation.tables import CodeTables, Json
 from facade.translation.vocabulary import PS_IDNAT, STRUCT_IDNAT
@@ -71,13 +72,15 @@ class PeopleReader:
         if kind == "Device":
             return self._device_author(resource, element)
         role = resource if kind == "PractitionerRole" else {}
-        practitioner = self._practitioner(role, element) if role else resource
-        person = self._person(practitioner, role, element)
-        institution = self._institution(role, person, element)
+        self._check_practitioner(role, element)
+        stated = stated_author(resource, self.index, self.tables)
+        person = self._person(stated.person, element)
+        institution = self._institution(stated.institutions, person, element)
         if person is None or institution is None:
             return None
-        roles = tuple(text(concept, "text") for concept in objects(role, "code") if text(concept, "text"))
-        return Author(person, (institution,), roles, self._specialties(role, practitioner, person, element))
+        practitioner = practitioner_of(role, self.index) if role else resource
+        specialties = self._specialties(role, practitioner, person, element)
+        return Author(person, (institution,), stated.roles, specialties)
 
     def authenticator(self, reference: Json, authors: tuple[Author, ...], element: str) -> Person | None:
         """The legal authenticator: a person of the request, else the first author (CI-SIS wants a person)."""
@@ -97,8 +100,9 @@ class PeopleReader:
 
     def _among(self, resource: Json, authors: tuple[Author, ...]) -> Person | None:
         """The accepted author this person is, by its national id; a bare Practitioner says no more."""
-        person_id = self._national_id("person", objects(resource, "identifier"))
-        return next((author.person for author in authors if person_id and author.person.id == person_id), None)
+        stated = stated_person(resource, self.tables)
+        known = (author.person for author in authors if author.person.id == stated.id)
+        return next(known, None) if stated.id and stated.authority == PS_IDNAT else None
 
     def caller_author(self, element: str) -> Author | None:
         """The caller as an author. A structure that feeds by itself is a system as author (XCN 10 = U)."""
@@ -126,24 +130,19 @@ class PeopleReader:
             resource = None
         return resource
 
-    def _practitioner(self, role: Json, element: str) -> Json:
+    def _check_practitioner(self, role: Json, element: str) -> None:
+        """A role that leads to nobody is only a person when it has an identifier of its own."""
         reference = child(role, "practitioner")
-        found = resolve(reference, self.index)
-        if found is not None and found.get("resourceType") == "Practitioner":
-            return found
-        if reference and found is None and not child(reference, "identifier") and not objects(role, "identifier"):
+        said = child(reference, "identifier") or objects(role, "identifier")
+        if reference and resolve(reference, self.index) is None and not said:
             self.problems.add("reference.unresolved", element, reference=shown(text(reference, "reference")))
-        identifiers = [reference["identifier"]] if child(reference, "identifier") else []
-        return {"resourceType": "Practitioner", "identifier": identifiers}
 
-    def _person(self, practitioner: Json, role: Json, element: str) -> Person | None:
+    def _person(self, stated: Person, element: str) -> Person | None:
         """Id, name and first name; what is missing of the caller's own is taken from the token."""
-        identifiers = [*objects(practitioner, "identifier"), *objects(role, "identifier")]
-        person_id = self._national_id("person", identifiers)
-        name = next(iter(objects(practitioner, "name")), {})
-        family, given = text(name, "family"), given_names(name)
+        person_id = stated.id if stated.authority == PS_IDNAT else ""
+        family, given = stated.family, stated.given
         caller = self.caller
-        if not person_id and caller.kind is CallerKind.PROFESSIONAL and not identifiers and not family:
+        if caller.kind is CallerKind.PROFESSIONAL and not stated.id and not family:
             person_id = caller.id
             self.filled.append((f"{element}.identifier", "the national id of the token"))
         if not person_id:
@@ -157,25 +156,20 @@ class PeopleReader:
             return None
         return Person(person_id, family, given, PS_IDNAT)
 
-    def _institution(self, role: Json, person: Person | None, element: str) -> Institution | None:
+    def _institution(self, stated: tuple[Institution, ...], person: Person | None, element: str) -> Institution | None:
         """The author's structure, which is the caller's: another one, or another person of none, is refused."""
         own = self._own_institution()
-        reference = child(role, "organization")
-        organization = resolve(reference, self.index) or {}
-        identifiers = [*objects(organization, "identifier")]
-        if child(reference, "identifier"):
-            identifiers.append(reference["identifier"])
-        structure_id = self._national_id("structure", identifiers)
-        if identifiers and structure_id != own.id:
+        identified = [(each.id, each.authority) for each in stated if each.id]
+        if any(found != (own.id, own.authority) for found in identified):
             self.problems.add("author.not-caller", element)
             return None
         is_caller = person is None or person.id == self.caller.id or self.caller.kind is CallerKind.STRUCTURE
-        if not is_caller and not structure_id:
+        if not is_caller and not identified:
             self.problems.add("author.not-caller", element)
             return None
-        if not structure_id:
+        if not identified:
             self.filled.append((f"{element}.organization", "the structure of the token"))
-        name = text(organization, "name")
+        name = next((each.name for each in stated if each.name), "")
         return replace(own, name=name) if name else own
 
     def _specialties(self, role: Json, practitioner: Json, person: Person, element: str) -> tuple[Coded, ...]:
@@ -186,15 +180,6 @@ class PeopleReader:
         if own:
             self.filled.append((f"{element}.specialty", "the profession of the token"))
         return own
-
-    def _national_id(self, holder: str, identifiers: list[Json]) -> str:
-        """The PS_IdNat or Struct_IdNat among identifiers, empty when none is national."""
-        for identifier in identifiers:
-            system, value = text(identifier, "system"), text(identifier, "value")
-            for known in self.tables.identifier_systems.get((holder, system), ()):
-                if value and (known.digits is None or (len(value) == known.digits and value.isdigit())):
-                    return known.prefix + value
-        return ""
 
     def _own_institution(self) -> Institution:
         structure = self.caller.structure
@@ -222,13 +207,9 @@ class PeopleReader:
         if self.caller.kind is not CallerKind.STRUCTURE:
             self.problems.add("author.not-caller", element)
             return None
-        names = {text(name, "type"): text(name, "name") for name in objects(device, "deviceName")}
-        family = names.get("manufacturer-name", "") or self.caller.structure.name
-        given = names.get("model-name", "") or next(iter(names.values()), "")
-        identifier = next(iter(objects(device, "identifier")), {})
-        if not (text(identifier, "value") and given):
+        stated = stated_person(device, self.tables)
+        family, given = stated.family or self.caller.structure.name, stated.given or stated.family
+        if not (stated.id and given):
             self.problems.add("author.name-missing", element)
             return None
-        authority = text(identifier, "system").removeprefix("urn:oid:")
-        person = Person(text(identifier, "value"), family, given, authority, name_type="U", id_type="RI")
-        return Author(person, (self._own_institution(),))
+        return Author(replace(stated, family=family, given=given, id_type="RI"), (self._own_institution(),))

@@ -1,6 +1,7 @@
 """Authors of XDS -> contained Practitioner, Organization, PractitionerRole, Device or Patient.
 
-Source: MHD 4.2.3 mapping table (author, legalAuthenticator); PDSm: contained, one PractitionerRole per author.
+Source: MHD 4.2.3 mapping table (author, legalAuthenticator); PDSm: contained, one PractitionerRole per author. An id
+without an assigning authority keeps none: nothing is invented of what the DMP holds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from facade.domain.document import Author, Institution, Person
 from facade.domain.ins import INS
 from facade.translation.tables import CodeTables, Json
-from facade.translation.vocabulary import PS_IDNAT, STRUCT_IDNAT
+from facade.translation.vocabulary import AUTHOR_ORG, ID_TYPES
 
 
 class Contained:
@@ -24,10 +25,12 @@ class Contained:
 
     def author(self, author: Author) -> Json:
         """A reference to the author: its PractitionerRole, or the person alone when nothing else is known."""
+        if author.person.name_type == "U" and author.person.id_type != "NH":
+            reference = self._once(author, "device", lambda: self._device(author))
+            self._ids.setdefault(author.person, reference["reference"].removeprefix("#"))
+            return reference
         person = self.person(author.person)
-        if not (author.institutions or author.roles or author.specialties):
-            return person
-        if author.person.name_type == "U" or author.person.id_type == "NH":
+        if author.person.id_type == "NH" or not (author.institutions or author.roles or author.specialties):
             return person
         return self._once(author, "role", lambda: self._role(author, person))
 
@@ -48,8 +51,20 @@ class Contained:
         patient = {"identifier": [{"system": self._patient.system, "value": self._patient.value}]}
         return self._once("patient", "patient", lambda: {"resourceType": "Patient", **patient})
 
+    def _device(self, author: Author) -> Json:
+        """A system that feeds for a structure: its owner."""
+        device = _device(author.person)
+        if author.institutions:
+            device["owner"] = self.institution(author.institutions[0])
+        return device | self._other_institutions(author)
+
+    def _other_institutions(self, author: Author) -> Json:
+        """A resource has one organization: the others of an XDS author are extensions, those MHD has for a List."""
+        others = [{"url": AUTHOR_ORG, "valueReference": self.institution(each)} for each in author.institutions[1:]]
+        return {"extension": others} if others else {}
+
     def _role(self, author: Author, person: Json) -> Json:
-        role: Json = {"resourceType": "PractitionerRole", "practitioner": person}
+        role: Json = {"resourceType": "PractitionerRole", **self._other_institutions(author), "practitioner": person}
         if author.institutions:
             role["organization"] = self.institution(author.institutions[0])
         if author.roles:
@@ -67,15 +82,20 @@ class Contained:
         return {"reference": f"#{known}"}
 
 
-def _identifier(authority: str, value: str, default: str) -> list[Json]:
-    oid = authority or default
-    return [{"system": f"urn:oid:{oid}", "value": value}]
+def _identifier(authority: str, value: str, kind: str, usual: str) -> list[Json]:
+    """An identifier; its type (XCN 13, XON 7) is written where it is not the usual one of such a resource."""
+    identifier: Json = {}
+    if kind and kind != usual:
+        identifier["type"] = {"coding": [{"system": ID_TYPES, "code": kind}]}
+    if authority:
+        identifier["system"] = f"urn:oid:{authority}"
+    return [{**identifier, "value": value}]
 
 
 def _practitioner(person: Person) -> Json:
     practitioner: Json = {"resourceType": "Practitioner"}
     if person.id:
-        practitioner["identifier"] = _identifier(person.authority, person.id, PS_IDNAT)
+        practitioner["identifier"] = _identifier(person.authority, person.id, person.id_type, "IDNPS")
     name: Json = {}
     if person.family:
         name["family"] = person.family
@@ -89,11 +109,7 @@ def _practitioner(person: Person) -> Json:
 def _device(person: Person) -> Json:
     device: Json = {"resourceType": "Device"}
     if person.id:
-        device["identifier"] = (
-            [{"system": f"urn:oid:{person.authority}", "value": person.id}]
-            if person.authority
-            else [{"value": person.id}]
-        )
+        device["identifier"] = _identifier(person.authority, person.id, person.id_type, "RI")
     names = [
         {"name": name, "type": kind}
         for name, kind in ((person.family, "manufacturer-name"), (person.given, "model-name"))
@@ -107,7 +123,7 @@ def _device(person: Person) -> Json:
 def _organization(institution: Institution) -> Json:
     organization: Json = {"resourceType": "Organization"}
     if institution.id:
-        organization["identifier"] = _identifier(institution.authority, institution.id, STRUCT_IDNAT)
+        organization["identifier"] = _identifier(institution.authority, institution.id, institution.id_type, "IDNST")
     if institution.name:
         organization["name"] = institution.name
     return organization

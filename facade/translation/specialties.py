@@ -23,7 +23,7 @@ def caller_specialty(caller: Caller, tables: CodeTables) -> tuple[Coded, ...]:
 def read_specialties(
     role: Json, practitioner: Json, tables: CodeTables, problems: Problems, element: str
 ) -> tuple[Coded, ...]:
-    """The authorSpecialty codes a request gives, as one code of TRE_A02 or as profession and savoir-faire apart.
+    """The authorSpecialty codes a request gives, as one code of JDV_J01 or as profession and savoir-faire apart.
 
     Notes ``code.unknown`` for a TRE_A02 code outside JDV_J01. Codings of other systems are left alone: PractitionerRole
     carries activities, functions and ways of practising that XDS has no place for.
@@ -34,12 +34,12 @@ def read_specialties(
     concepts += [child(qualification, "code") for qualification in objects(practitioner, "qualification")]
     for coding in (coding for concept in concepts for coding in codings(concept)):
         code, oid = coding["code"], tables.systems.oid_of(str(coding.get("system", "")))
-        if oid == TRE_A02:
-            known = tables.specialties.find(TRE_A02, code)
-            if known is None:
-                problems.add("code.unknown", element, code=shown(code), value_set=tables.specialties.name)
-            elif known not in found:
+        known = tables.specialties.find(str(coding.get("system", "")), code)
+        if known is not None:
+            if known not in found:
                 found.append(known)
+        elif oid == TRE_A02:
+            problems.add("code.unknown", element, code=shown(code), value_set=tables.specialties.name)
         elif oid == TRE_G15:
             profession = profession or code
         elif code in tables.savoir_faire:

@@ -221,7 +221,9 @@ def _coded(row: Row, prefix: str = "") -> Coded:
 
 
 def _coding(coded: Coded, systems: Systems) -> Json:
-    coding = {"system": systems.system_of(coded.scheme), "code": coded.code}
+    # A code of the DMP may have no scheme (a bare authorSpecialty): FHIR has no empty system.
+    coding = {"system": systems.system_of(coded.scheme)} if coded.scheme else {}
+    coding["code"] = coded.code
     if coded.display:
         coding["display"] = coded.display
     return coding

@@ -32,6 +32,7 @@ TREATING_DOCTOR = DMP + "dmp-medecin-traitant"
 FR_CORE_PATIENT = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient"
 IDENTITY_RELIABILITY = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-identity-reliability"
 
+ID_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 SNOMED = "http://snomed.info/sct"
 PS_IDNAT = "1.2.250.1.71.4.2.1"
 STRUCT_IDNAT = "1.2.250.1.71.4.2.2"

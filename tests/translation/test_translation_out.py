@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from facade.domain.document import Author, Availability, Person, SubmissionSet, XdsTime
+from facade.domain.document import Author, Availability, Coded, Institution, Person, SubmissionSet, XdsTime
 from facade.domain.dossier import Dossier
 from facade.domain.masking import Flag, Level, Masking
 from facade.translation.document_out import NaturalForm, document_reference
@@ -124,6 +124,31 @@ def test_a_system_and_the_patient_as_authors() -> None:
     kinds = [found["resourceType"] for found in resource["contained"]]
     assert kinds == ["Device", "Patient"]
     assert "PAT-TROIS" not in repr(resource)
+
+
+def test_every_institution_of_an_author_is_shown() -> None:
+    places = tuple(Institution(name, id_type="") for name in ("SERVICE A", "SERVICE B"))
+    system = Person("app-1", "EDITEUR", "Carnet", "1.2.3", name_type="U", id_type="RI")
+    for person, place in ((author().person, "organization"), (system, "owner")):
+        resource = written(authors=(Author(person, places),), legal_authenticator=person)
+        contained = {f"#{found['id']}": found for found in resource["contained"]}
+        by = contained[resource["author"][0]["reference"]]
+        links = [by[place], *(each["valueReference"] for each in by["extension"])]
+        assert [contained[link["reference"]]["name"] for link in links] == ["SERVICE A", "SERVICE B"]
+        signatory = contained[resource["authenticator"]["reference"]]
+        assert signatory["identifier"][0]["value"] == person.id
+
+
+def test_nothing_is_invented_of_what_the_dmp_holds() -> None:
+    person, place = Person("4711", id_type="EI"), Institution("CABINET", "12", id_type="")
+    by = Author(person, (place,), (), (Coded("Infirmier", ""),))
+    resource = written(authors=(by,), legal_authenticator=person)
+    contained = {found["resourceType"]: found for found in resource["contained"]}
+    kind = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "EI"}]}
+    assert contained["Practitioner"]["identifier"] == [{"type": kind, "value": "4711"}]
+    assert contained["Organization"]["identifier"] == [{"value": "12"}]
+    assert contained["PractitionerRole"]["specialty"] == [{"coding": [{"code": "Infirmier"}]}]
+    assert resource["custodian"]["identifier"] == {"value": "12"}
 
 
 def test_open_record() -> None:

@@ -11,6 +11,7 @@ from facade.domain.caller import Caller, CallerKind, Structure
 from facade.domain.errors import InvalidInput
 from facade.translation.document_in import DocumentDraft, read_document_reference
 from facade.translation.people_in import sector_of
+from facade.translation.vocabulary import AUTHOR_ORG
 from tests.support.translation import DOCTOR, HOSPITAL, PATIENT, Json, codes_of, context, publication, subject
 
 IDNAT = "urn:oid:1.2.250.1.71.4.2.1"
@@ -213,3 +214,19 @@ def test_a_profession_without_its_pair_in_the_table_stands_alone() -> None:
     nurse = replace(DOCTOR, profession="60", specialty="SM26")
     entry = read_document_reference(publication(), subject(), context(nurse)).entry
     assert [coded.code for coded in entry.authors[0].specialties] == ["G15_60"]
+
+
+def test_a_speciality_of_the_value_set_in_another_system_is_kept() -> None:
+    a00 = "https://mos.esante.gouv.fr/NOS/TRE_A00-ProducteurDocNonPS/FHIR/TRE-A00-ProducteurDocNonPS"
+    contained = [practitioner(), role(specialty=[{"coding": [{"system": a00, "code": "ALIM_AM"}]}])]
+    found = read(contained, "#r").entry.authors[0].specialties
+    assert [(coded.code, coded.scheme) for coded in found] == [("ALIM_AM", "1.2.250.1.213.1.1.4.6")]
+
+
+def test_a_second_institution_is_held_to_the_rule_of_the_first() -> None:
+    other = {**organization("1990000999"), "id": "o2"}
+    second = {"url": AUTHOR_ORG, "valueReference": {"reference": "#o2"}}
+    contained = [practitioner(), organization(HOSPITAL.id), other]
+    assert refused([*contained, role(organization={"reference": "#o"}, extension=[second])], "#r") == [
+        "author.not-caller"
+    ]
