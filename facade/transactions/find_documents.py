@@ -16,6 +16,7 @@ from facade.domain.ins import INS
 from facade.transactions import render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
+from facade.transactions.related import relating_to
 from facade.transactions.services import Services
 from facade.transactions.versions import named, newest, only_current
 from facade.translation.search_in import SearchRequest
@@ -47,7 +48,12 @@ def find_documents(services: Services, actor: Actor, search: SearchRequest, page
         if not search.by_identifier:
             superseded = Availability.DEPRECATED in search.query.statuses
             answer = only_current(services.gateway, case.session, answer, always=superseded)
-        matching = [entry for entry in case.visible(dossier, answer.entries) if _matches(search, entry, logical_ids)]
+        relating = None if search.relates_to is None else relating_to(case, dossier, search.relates_to)
+        matching = [
+            entry
+            for entry in case.visible(dossier, answer.entries)
+            if _matches(search, entry, logical_ids) and (relating is None or entry.logical_id in relating)
+        ]
         ordered = search.ordered(matching)
         shown = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
         return Found(search.patient, len(ordered), render.documents(services, search.patient, shown), answer.warnings)

@@ -43,15 +43,28 @@ def only_current(
 
 
 def named(gateway: DmpGateway, session: DmpSession, unique_ids: Sequence[str], uuids: Sequence[str]) -> DocumentAnswer:
-    """The current version of the documents of these uniqueIds, entryUUIDs or logicalIds.
+    """The current version of the documents of these uniqueIds, entryUUIDs or logicalIds."""
+    answer = every_version(gateway, session, unique_ids=unique_ids, uuids=uuids)
+    return DocumentAnswer(tuple(newest(answer.entries).values()), answer.warnings)
+
+
+def every_version(
+    gateway: DmpGateway,
+    session: DmpSession,
+    *,
+    unique_ids: Sequence[str] = (),
+    uuids: Sequence[str] = (),
+    logical_ids: Sequence[str] = (),
+) -> DocumentAnswer:
+    """Every metadata version of the documents of these uniqueIds, entryUUIDs (or logicalIds: ``uuids``), logicalIds.
 
     How often the DMP is asked depends on the question only, never on what is found.
     """
-    entries: list[DocumentEntry] = []
+    found: list[DocumentEntry] = []
     if unique_ids:
-        entries.extend(gateway.get_documents(session, unique_ids=unique_ids).entries)
+        found.extend(gateway.get_documents(session, unique_ids=unique_ids).entries)
     if uuids:
-        entries.extend(gateway.get_documents(session, entry_uuids=uuids).entries)
-    logical_ids = sorted({*uuids, *(entry.logical_id for entry in entries)})
-    answer = gateway.get_documents(session, logical_ids=logical_ids or NOTHING)
-    return DocumentAnswer(tuple(newest((*entries, *answer.entries)).values()), answer.warnings)
+        found.extend(gateway.get_documents(session, entry_uuids=uuids).entries)
+    wanted = sorted({*logical_ids, *uuids, *(entry.logical_id for entry in found)})
+    answer = gateway.get_documents(session, logical_ids=wanted or NOTHING)
+    return DocumentAnswer((*found, *answer.entries), answer.warnings)
