@@ -74,7 +74,7 @@ _SEARCH = (
     Parameter("author.given", "string", "Given name of an author, from its beginning"),
     Parameter("author.name", "string", "Either name of an author, from its beginning (PDSm)"),
     Parameter("related", "reference", "referenceIdList: system|value (also related:identifier)"),
-    Parameter("relatesto", "reference", "The document it replaces: DocumentReference/{id} or its identifier (PDSm)"),
+    Parameter("relatesto", "reference", "The document it replaces, by its address or identifier (PDSm)"),
     Parameter("_id", "token", "Ids as this server gave them"),
 )
 _CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}", conditional_create=True)

@@ -21,7 +21,7 @@ from facade.transactions import lots, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.services import Services
-from facade.transactions.versions import newest
+from facade.transactions.versions import NOTHING, newest
 from facade.translation.changes_in import ChangesRequest
 from facade.translation.changes_out import Change, Changed
 
@@ -83,7 +83,7 @@ def _read_window(case: Case, answer: LotAnswer) -> _Window:
     """Ask what the lots hold. The same questions are asked whatever is found, see ``transactions.lots``."""
     gateway, window = case.services.gateway, _Window()
     times = {lot.entry_uuid: lot.submission_time for lot in answer.lots}
-    links = gateway.get_associations(case.session, list(times) or lots.nothing(case))
+    links = gateway.get_associations(case.session, list(times) or NOTHING)
     signatures = {link.source for link in links if link.type == AssociationType.SIGNS}
     for link in links:
         if link.source not in times or link.target in signatures:
@@ -94,13 +94,13 @@ def _read_window(case: Case, answer: LotAnswer) -> _Window:
             known = window.statuses.get(link.target, times[link.source])
             window.statuses[link.target] = max(known, times[link.source])
     touched = list(dict.fromkeys((*window.members, *window.statuses)))
-    held = gateway.get_documents_and_associations(case.session, touched or lots.nothing(case))
+    held = gateway.get_documents_and_associations(case.session, touched or NOTHING)
     window.entries = {entry.entry_uuid: entry for entry in held.entries}
     window.replacements = tuple(
         link for link in held.associations if link.type in _REPLACEMENTS and link.source in window.members
     )
     before = [link.target for link in window.replacements if link.target not in window.entries]
-    found = gateway.get_documents(case.session, entry_uuids=before or lots.nothing(case))
+    found = gateway.get_documents(case.session, entry_uuids=before or NOTHING)
     window.entries |= {entry.entry_uuid: entry for entry in found.entries if entry.entry_uuid in before}
     window.warnings = (*held.warnings, *found.warnings)
     return window
@@ -111,7 +111,7 @@ def _now(case: Case, window: _Window, named: Iterable[str]) -> tuple[dict[str, D
     found = newest(window.entries.values())
     doubtful = {each for each, entry in found.items() if entry.availability is Availability.DEPRECATED}
     asked = sorted(doubtful | (set(named) - set(found)))
-    again = case.services.gateway.get_documents(case.session, logical_ids=asked or lots.nothing(case))
+    again = case.services.gateway.get_documents(case.session, logical_ids=asked or NOTHING)
     wanted = (entry for entry in again.entries if entry.logical_id in asked)
     return newest((*found.values(), *wanted)), again.warnings
 

@@ -10,14 +10,15 @@ from typing import Any
 
 from facade.domain.access import Act
 from facade.domain.dmp import DmpSession, DocumentAnswer
-from facade.domain.document import DocumentEntry
+from facade.domain.document import Availability, DocumentEntry
 from facade.domain.errors import DmpRefused
 from facade.domain.ins import INS
 from facade.transactions import render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
+from facade.transactions.related import relating_to
 from facade.transactions.services import Services
-from facade.transactions.versions import named, only_current
+from facade.transactions.versions import named, newest, only_current
 from facade.translation.search_in import SearchRequest
 
 
@@ -44,8 +45,15 @@ def find_documents(services: Services, actor: Actor, search: SearchRequest, page
     with Case(services, actor, Act.SEARCH, search.patient, "TD3.1") as case:
         logical_ids = _logical_ids(services, search)
         dossier, answer = case.ask(lambda session: _question(services, session, search, logical_ids))
-        answer = only_current(services.gateway, case.session, answer)
-        matching = [entry for entry in case.visible(dossier, answer.entries) if _matches(search, entry, logical_ids)]
+        if not search.by_identifier:
+            superseded = Availability.DEPRECATED in search.query.statuses
+            answer = only_current(services.gateway, case.session, answer, always=superseded)
+        relating = None if search.relates_to is None else relating_to(case, dossier, search.relates_to)
+        matching = [
+            entry
+            for entry in case.visible(dossier, answer.entries)
+            if _matches(search, entry, logical_ids) and (relating is None or entry.logical_id in relating)
+        ]
         ordered = search.ordered(matching)
         shown = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
         return Found(search.patient, len(ordered), render.documents(services, search.patient, shown), answer.warnings)
@@ -56,7 +64,8 @@ def _question(services: Services, session: DmpSession, search: SearchRequest, lo
     if search.empty:
         return DocumentAnswer(())
     if search.ids:
-        return gateway.get_documents(session, logical_ids=logical_ids)
+        found = gateway.get_documents(session, logical_ids=logical_ids)
+        return DocumentAnswer(tuple(newest(found.entries).values()), found.warnings)
     if search.unique_ids or search.uuids:
         return named(gateway, session, search.unique_ids, search.uuids)
     return gateway.find_documents(session, search.query)

@@ -23,6 +23,7 @@ from facade.transactions.case import Case
 from facade.transactions.find_documents import Found, Page
 from facade.transactions.lots import Contents
 from facade.transactions.services import Services
+from facade.transactions.versions import NOTHING
 from facade.translation.list_out import submission_list
 from facade.translation.lot_search import LotRequest
 
@@ -63,9 +64,9 @@ def _question(services: Services, session: DmpSession, search: LotRequest, entry
     if search.empty:
         return LotAnswer(())
     if _one_is_named(search):
-        entry_uuid = next(iter(entry_uuids), "") or (services.new_uuid() if search.ids else "")
-        unique_id = "" if entry_uuid else search.unique_ids[0]
-        return services.gateway.get_lot(session, entry_uuid=entry_uuid, unique_id=unique_id)
+        if search.ids:
+            return services.gateway.get_lot(session, entry_uuid=next(iter(entry_uuids or NOTHING)))
+        return services.gateway.get_lot(session, unique_id=search.unique_ids[0])
     return services.gateway.find_lots(session, search.query)
 
 

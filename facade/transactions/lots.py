@@ -6,14 +6,14 @@ document that is not shown. Sources: ITI TF-3 4.2.2.2 (HasMember); ITI TF-2 3.57
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facade.domain.dmp import Association, AssociationType
 from facade.domain.document import Availability, DocumentEntry
 from facade.domain.errors import DmpRefused
 from facade.transactions.case import Case
-from facade.transactions.versions import newest
+from facade.transactions.versions import NOTHING, newest
 
 _FIRST_VERSION = 1
 
@@ -40,10 +40,10 @@ def contents_of(case: Case, lots: Iterable[str]) -> Contents:
     """What these lots (by entryUUID) hold: GetAssociations, then GetDocuments."""
     gateway = case.services.gateway
     wanted = list(lots)
-    links = gateway.get_associations(case.session, wanted or nothing(case))
+    links = gateway.get_associations(case.session, wanted or NOTHING)
     held = members(links, wanted)
     targets = [target for lot in wanted for target in held[lot]]
-    answer = gateway.get_documents(case.session, entry_uuids=targets or nothing(case))
+    answer = gateway.get_documents(case.session, entry_uuids=targets or NOTHING)
     return Contents(held, answer.entries, answer.warnings)
 
 
@@ -51,15 +51,10 @@ def current(case: Case, entries: Iterable[DocumentEntry]) -> dict[str, DocumentE
     """The metadata these documents have now, by logical id. A version that was replaced may never be judged."""
     found = newest(entries)
     doubtful = [entry.logical_id for entry in found.values() if entry.availability is Availability.DEPRECATED]
-    again = case.services.gateway.get_documents(case.session, logical_ids=doubtful or nothing(case))
+    again = case.services.gateway.get_documents(case.session, logical_ids=doubtful or NOTHING)
     return newest((*found.values(), *(entry for entry in again.entries if entry.logical_id in found)))
 
 
 def submitted(entry: DocumentEntry) -> bool:
     """Whether this entry is how a document came into the record; later versions come from a change (ITI-57)."""
     return entry.version == _FIRST_VERSION and not entry.is_signature
-
-
-def nothing(case: Case) -> Sequence[str]:
-    """A question that finds nothing: the name of an object that does not exist."""
-    return [case.services.new_uuid()]

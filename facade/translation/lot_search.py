@@ -220,6 +220,7 @@ class _LotParameters(SearchParameters[_LotReading]):
         "_lastupdated": "_lastUpdated",
         "source.practitioner.family": "source.family",
         "source.practitioner.given": "source.given",
+        "source.practitioner.identifier": "source.identifier",
     }
     sorts = ("date", "-date")
     includes = ("List:source",)

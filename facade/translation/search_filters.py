@@ -11,7 +11,8 @@ from typing import Any
 
 from facade.domain.dmp import DocumentQuery
 from facade.domain.document import Availability, Coded, DocumentEntry, ReferenceId
-from facade.translation.identifiers import is_oid
+from facade.domain.errors import InvalidInput
+from facade.translation.identifiers import DocumentTarget, is_oid, read_document_identifier, read_document_link
 from facade.translation.problems import Problems
 from facade.translation.search_params import Reading, folded
 from facade.translation.tables import CodeTables, ValueSet
@@ -34,6 +35,7 @@ class FilterReading(Reading):
         self.asked: dict[str, Any] = {}
         self.statuses: set[Availability] | None = None
         self.archived: bool | None = None
+        self.relates_to: frozenset[DocumentTarget] | None = None
 
     def query(self) -> DocumentQuery:
         """The FindDocuments query: never narrower than the tests."""
@@ -154,6 +156,22 @@ def _related(reading: FilterReading, name: str, value: str) -> None:
     )
 
 
+def _relates_to(reading: FilterReading, name: str, value: str) -> None:
+    """The documents those wanted replace, append or transform: by address, sealed id or identifier."""
+    found: set[DocumentTarget] = set()
+    for token in value.split(","):
+        system, bar, number = token.strip().rpartition("|")
+        try:
+            if bar or number.startswith("urn:"):
+                found.add(read_document_identifier(system, number, name))
+            else:
+                found.add(read_document_link(number if "/" in number else f"DocumentReference/{number}", name))
+        except InvalidInput:
+            reading.malformed(name, token)
+    given = frozenset(found)
+    reading.relates_to = given if reading.relates_to is None else reading.relates_to & given
+
+
 def _author(*parts: str) -> Filter:
     def read(reading: FilterReading, name: str, value: str) -> None:
         starts = reading.starts(name, value)
@@ -225,6 +243,7 @@ FILTERS: dict[str, Filter] = {
     "period": _period,
     "period-start": _period_start,
     "period-end": _period_end,
+    "relatesto": _relates_to,
     "author.family": _author("family"),
     "author.given": _author("given"),
     "author.name": _author("family", "given"),

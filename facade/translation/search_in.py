@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from facade.domain.dmp import DocumentQuery
 from facade.domain.document import Availability, DocumentEntry
+from facade.translation.identifiers import DocumentTarget
 from facade.translation.problems import Problems
 from facade.translation.search_filters import FILTERS, FilterReading
 from facade.translation.search_params import Asked, SearchParameters
@@ -21,9 +22,10 @@ from facade.translation.tables import CodeTables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest(Asked):
-    """A search of documents as read."""
+    """A search of documents as read. ``relates_to`` are the documents those wanted must relate to, None for no such."""
 
     query: DocumentQuery
+    relates_to: frozenset[DocumentTarget] | None = None
     tests: tuple[Callable[[DocumentEntry], bool], ...] = field(default=(), repr=False)
 
     @property
@@ -61,13 +63,19 @@ def search_query(
     found = _DocumentParameters(params, reading, rules, strict=strict).read()
     reading.finish()
     found["empty"] = found["empty"] or reading.empty
-    return SearchRequest(query=reading.query(), tests=tuple(reading.tests), **found)
+    return SearchRequest(query=reading.query(), relates_to=reading.relates_to, tests=tuple(reading.tests), **found)
 
 
 class _DocumentParameters(SearchParameters[FilterReading]):
     filters = FILTERS
     aliases: ClassVar = {
         "date": "creation",
+        "relatesTo": "relatesto",
+        "relatesto:DocumentReference": "relatesto",
+        "relatesto:identifier": "relatesto",
+        "author.practitioner.family": "author.family",
+        "author.practitioner.given": "author.given",
+        "author.practitioner.identifier": "author.identifier",
         "PDSm_isArchived": "isArchived",
         "PDSm_DocumentReference_period-start": "period-start",
         "PDSm_DocumentReference_period-end": "period-end",

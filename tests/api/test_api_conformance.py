@@ -69,20 +69,56 @@ def test_the_capability_statement_says_what_a_client_must_know(demo: RunningDemo
     assert all(each["documentation"] for each in documents["searchParam"])
 
 
-def test_every_parameter_the_capability_statement_names_is_known(demo: RunningDemo) -> None:
+VALUES = {
+    "date": "2001",
+    "creation": "2001",
+    "period": "2001",
+    "period-start": "2001",
+    "period-end": "2001",
+    "_lastUpdated": "2001",
+    "isArchived": "false",
+    "status": "current",
+    "type": "11488-4",
+    "category": "10",
+    "facility": "SA01",
+    "setting": "AMBULATOIRE",
+    "format": "urn:ihe:iti:xds-sd:pdf:2008",
+    "security-label": "N",
+    "identifier": "urn:oid:1.2.3",
+    "code": "submissionset",
+    "designationType": "97",
+    "sourceId": "1.2.3",
+}
+
+
+@pytest.mark.parametrize("kind", ["DocumentReference", "List"])
+def test_every_parameter_the_capability_statement_names_is_known(demo: RunningDemo, kind: str) -> None:
     statement = demo.call("", "GET", "/metadata").json()
-    documents = next(each for each in statement["rest"][0]["resource"] if each["type"] == "DocumentReference")
-    values = {"date": "2001", "creation": "2001", "period": "2001", "isArchived": "false", "status": "current"}
-    values |= {"period-start": "2001", "period-end": "2001"}
-    values |= {"type": "11488-4", "category": "10", "facility": "SA01", "setting": "AMBULATOIRE", "event": "x"}
-    values |= {"format": "urn:ihe:iti:xds-sd:pdf:2008", "security-label": "N", "identifier": "urn:oid:1.2.3"}
-    for parameter in documents["searchParam"]:
-        name = parameter["name"]
+    resource = next(each for each in statement["rest"][0]["resource"] if each["type"] == kind)
+    named = [(each["name"], VALUES.get(each["name"], "x")) for each in resource["searchParam"]]
+    assert len(named) > 15
+    for name, value in [*named, *(("_include", each) for each in resource["searchInclude"])]:
         if name.startswith("patient"):
             continue
-        params = {"patient.identifier": demo.ins("adult"), "_count": "0", name: values.get(name, "x")}
-        answer = demo.call(READER, "GET", "/DocumentReference", params=params, headers={"Prefer": "handling=strict"})
+        params = {"patient.identifier": demo.ins("adult"), "_count": "0", name: value}
+        answer = demo.call(READER, "GET", f"/{kind}", params=params, headers={"Prefer": "handling=strict"})
         assert answer.status_code == 200, (name, answer.text)
+
+
+MHD_RESPONDER = {
+    "DocumentReference": "author.given author.family category creation date event facility format identifier patient "
+    "patient.identifier period related security-label setting status type _id",
+    "List": "code date identifier patient patient.identifier source.given source.family status designationType "
+    "sourceId _id _lastUpdated",
+}
+
+
+@pytest.mark.parametrize("kind", MHD_RESPONDER)
+def test_the_parameters_of_an_mhd_document_responder_are_declared(demo: RunningDemo, kind: str) -> None:
+    statement = demo.call("", "GET", "/metadata").json()
+    resource = next(each for each in statement["rest"][0]["resource"] if each["type"] == kind)
+    assert set(MHD_RESPONDER[kind].split()) <= {each["name"] for each in resource["searchParam"]}
+    assert not {"since", "known"} & {each["name"] for each in resource["searchParam"]}
 
 
 def test_the_openapi_document_is_the_one_of_the_code(demo: RunningDemo) -> None:

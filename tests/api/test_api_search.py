@@ -127,6 +127,30 @@ TOKEN_SEARCHES: dict[str, tuple[dict[str, str], str]] = {
     "related": ({"related:identifier": "urn:oid:1.2.250.1.999.5|ACC-1"}, "B"),
     "author": ({"author.family": "bertin"}, "ABC"),
     "another author": ({"author.family": "dumas"}, ""),
+    "author, typed": ({"author:Practitioner.family": "BERTIN"}, "ABC"),
+    "author, through the role": ({"author:PractitionerRole.practitioner.family": "bert"}, "ABC"),
+    "author.given": ({"author.given": "XYZ"}, ""),
+    "author.name": ({"author.name": "bertin"}, "ABC"),
+    "author by identifier": ({"author": "urn:oid:1.2.250.1.71.4.2.1|899700000021"}, "ABC"),
+    "author by another identifier": ({"author:identifier": "899700000099"}, ""),
+    "related, MHD's spelling": ({"related": "urn:oid:1.2.250.1.999.5|ACC-1"}, "B"),
+    "related, number alone": ({"related": "ACC-1"}, "B"),
+    "another related": ({"related": "urn:oid:1.2.250.1.999.6|ACC-1"}, ""),
+    "related and type": ({"related": "ACC-1", "type": "11488-4"}, ""),
+    "period-start": ({"period-start": "2002-06-01"}, "B"),
+    "period-start from": ({"period-start": "ge2002", "date": "lt2004"}, "BC"),
+    "period-end": ({"period-end": "2002-06-03"}, "B"),
+    "period-end before": ({"period-end": "lt2002-06-03"}, ""),
+    "PDSm's names": (
+        {
+            "PDSm_isArchived": "false",
+            "PDSm_DocumentReference_period-start": "2002-06-01",
+            "PDSm_DocumentReference_period-end": "2002-06-03",
+        },
+        "B",
+    ),
+    "_include of what is contained": ({"_include": "DocumentReference:author", "date": "2001"}, "A"),
+    "_include with its type": ({"_include": "DocumentReference:author:PractitionerRole", "date": "2001"}, "A"),
     "period": ({"period": "2002-06-02"}, ""),
     "period around": ({"period": "2002-06"}, "B"),
     "type and date": ({"type": "11488-4", "date": "ge2002"}, "C"),
@@ -249,6 +273,98 @@ def test_elements_shorten_and_say_so(demo: RunningDemo, shelf: Shelf) -> None:
     assert {"date", "type", "status", "content", "id"} <= set(found)
     assert not {"author", "context", "category", "subject"} & set(found)
     assert [tag["code"] for tag in found["meta"]["tag"]] == ["SUBSETTED"]
+
+
+# A and C began and have no end: they last.
+PERIODS = {
+    "2002-06": "B",
+    "eq2002-06-02": "",
+    "ne2002-06": "AC",
+    "gt2002-06-02": "ABC",
+    "ge2002-06-03": "AC",
+    "ge2002-06": "ABC",
+    "lt2002-06-02": "AB",
+    "le2002-06": "AB",
+    "le2002-06-01": "A",
+    "sa2002-06-02": "C",
+    "sa2002-05": "BC",
+    "eb2002-06-02": "",
+    "eb2002-07": "B",
+    "ap2002-06-04": "AB",
+}
+
+
+@pytest.mark.parametrize("value", PERIODS)
+def test_a_period_knows_every_prefix(demo: RunningDemo, shelf: Shelf, value: str) -> None:
+    assert _found(demo, shelf, period=value, date="lt2004") == PERIODS[value]
+
+
+def test_two_bounds_find_what_overlaps_them(demo: RunningDemo, shelf: Shelf) -> None:
+    url = "/DocumentReference?period=ge2002-06-02&period=lt2002-06-03&date=ge2002&patient.identifier="
+    found = ids_of(demo.call(READER, "GET", url + demo.ins(PATIENT)).json())
+    assert (shelf["B"]["id"] in found, shelf["C"]["id"] in found) == (True, False)
+
+
+def _replacement(demo: RunningDemo, document: Resource, **changes: Any) -> Resource:
+    relation = [{"code": "replaces", "target": {"reference": f"DocumentReference/{document['id']}"}}]
+    return demo.publish(WRITER, PATIENT, relatesTo=relation, **changes)
+
+
+def test_what_replaced_a_document_is_found_by_it(demo: RunningDemo) -> None:
+    old = _dated(demo, "2007-07-07")
+    uuids = [each["value"] for each in old["identifier"]]
+    new = _replacement(demo, old)
+    ways = [f"DocumentReference/{old['id']}", old["id"], *uuids, old["masterIdentifier"]["value"]]
+    for way in ways:
+        assert ids_of(_search(demo, relatesto=way).json()) == [new["id"]], way
+    assert ids_of(_search(demo, relatesTo=f"{URI}|{uuids[1]}", type="11488-4").json()) == [new["id"]]
+    assert ids_of(_search(demo, relatesto=ways[0], type=LETTER).json()) == []
+    assert ids_of(_search(demo, relatesto=ways[0], status="superseded").json()) == []
+    assert ids_of(_search(demo, relatesto=f"DocumentReference/{new['id']}").json()) == []
+    demo.label(WRITER, new["id"], "INVISIBLE_PATIENT")
+    assert ids_of(_search(demo, relatesto=ways[0]).json()) == [new["id"]], "whatever its version"
+
+
+def test_what_replaced_a_hidden_document_is_not_found_by_it(demo: RunningDemo) -> None:
+    hidden = demo.publish(WRITER, PATIENT)
+    assert demo.label(WRITER, hidden["id"], "MASQUE_PS").status_code == 200
+    new = _replacement(demo, hidden)
+    uuid = hidden["identifier"][1]["value"]
+    asked = []
+    for way in (uuid, "urn:uuid:" + "7" * 8 + uuid[len("urn:uuid:") + 8 :]):
+        since = len(demo.log())
+        assert _search(demo, relatesto=way).json()["total"] == 0
+        asked.append(transactions(demo, since))
+    assert asked[0] == asked[1]
+    assert ids_of(_search(demo, WRITER, relatesto=uuid).json()) == [new["id"]]
+
+
+@pytest.mark.parametrize("summary", ["true", "text", "data", "false"])
+def test_each_summary_is_valid_and_says_what_it_left_out(demo: RunningDemo, shelf: Shelf, summary: str) -> None:
+    (found,) = matches(_search(demo, date="2001", _summary=summary))
+    if summary in ("data", "false"):
+        assert found == shelf["A"]
+        return
+    assert [tag["code"] for tag in found["meta"]["tag"]] == ["SUBSETTED"]
+    if summary == "text":
+        assert set(found) == {"resourceType", "id", "meta", "status", "content"}
+    else:
+        assert set(shelf["A"]) - set(found) == {"extension", "custodian", "authenticator"}
+
+
+def test_elements_keep_what_they_point_at(demo: RunningDemo, shelf: Shelf) -> None:
+    (found,) = matches(_search(demo, date="2001", _elements="author"))
+    kinds = sorted(each["resourceType"] for each in found["contained"])
+    assert kinds == ["Organization", "Practitioner", "PractitionerRole"]
+
+
+@pytest.mark.parametrize("name", ["_include", "_revinclude", "_has:List:item:_id"])
+def test_what_would_have_to_be_added_is_not_and_is_told(demo: RunningDemo, shelf: Shelf, name: str) -> None:
+    bundle = valid(_search(demo, date="2001", **{name: "DocumentReference:subject"}), "Bundle")
+    (told,) = [entry["resource"] for entry in bundle["entry"] if entry["search"]["mode"] == "outcome"]
+    assert ([issue["expression"] for issue in told["issue"]], bundle["total"]) == ([[name]], 1)
+    strict = demo.search(READER, PATIENT, {"Prefer": "handling=strict"}, **{name: "DocumentReference:subject"})
+    assert (strict.status_code, codes_of(strict)) == (400, ["search.parameter-unknown"])
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "1.5"])

@@ -30,6 +30,12 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "an unknown prefix": ({"date": "xx2001"}, "search.value-malformed"),
     "neither true nor false": ({"isArchived": "perhaps"}, "search.value-malformed"),
     "an order that is none": ({"_sort": "colour"}, "search.value-malformed"),
+    "a year before the calendar": ({"date": "0001"}, "search.value-malformed"),
+    "an author by address": ({"author": "Practitioner/1"}, "search.reference-literal"),
+    "a related that is none": ({"related": "urn:x|ACC-1"}, "search.value-malformed"),
+    "a relation to what is no document": ({"relatesto": "Patient/1"}, "search.value-malformed"),
+    "a name that is none": ({"author.name": " , "}, "search.value-malformed"),
+    "a modifier of identifier": ({"identifier:not": "urn:oid:1.2.3"}, "search.modifier-unsupported"),
     "a modifier": ({"type:not": LETTER}, "search.modifier-unsupported"),
     "a second patient": ({"subject:identifier": "OTHER"}, "search.patient-several"),
 }
