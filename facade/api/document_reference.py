@@ -128,7 +128,7 @@ def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
 
 @interaction(blueprint, "PATCH", "/DocumentReference", replace(_PATCH, parameters=(_IDENTIFIER, _PATIENT)), 200)
 def patch_by_identifier() -> Response:
-    """Conditional PATCH on the business identifier (PDSm flux 3)."""
+    """Conditional PATCH on the business identifier (PDSm flux 3), or on the entryUUID of any version."""
     system, separator, value = request.args.get("identifier", "").partition("|")
     if not separator:
         raise InvalidInput.of("patch.condition-missing", "identifier")
@@ -140,7 +140,7 @@ def patch_by_identifier() -> Response:
     if not target.unique_id:
         raise InvalidInput.of("patch.condition-missing", "identifier")
     body, version = _patch_body(), expected_version_id()
-    return _updated(update_by_identifier(services(), actor(), patient, target.unique_id, body, version))
+    return _updated(update_by_identifier(services(), actor(), patient, target, body, version))
 
 
 @interaction(blueprint, "DELETE", "/DocumentReference/<id>", Declaration("delete", "DocumentReference"), 200)
@@ -224,12 +224,15 @@ def _patch_body() -> Any:
 
 def _updated(updated: Updated) -> Response:
     headers = etag(updated.version)
-    if updated.resource is None:
-        problem = Problem("update.no-longer-visible", severity="information")
-        return fhir(outcome([error_table().issue(problem, language())]), headers=headers)
-    if preference() == "minimal":
+    if updated.resource is not None and preference() == "representation":
+        return fhir(updated.resource, headers=headers)
+    if preference() == "minimal" and not updated.remaining:
         return empty(200, headers)
-    return fhir(updated.resource, headers=headers)
+    done = "update.done" if updated.resource is not None else "update.no-longer-visible"
+    problems = [Problem(done, severity="information")]
+    if updated.remaining:
+        problems.append(Problem("update.replaced-remain", (), {"count": str(updated.remaining)}, "warning"))
+    return fhir(outcome([error_table().issue(problem, language()) for problem in problems]), headers=headers)
 
 
 def _exists(found: Existing) -> Response:
