@@ -32,7 +32,7 @@ from facade.api.exchange import (
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
-from facade.api.versions import etag, expected_version_id
+from facade.api.versions import etag, expected_version_id, last_modified
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
 from facade.transactions.conditional_create import Existing, existing
@@ -95,6 +95,7 @@ def create() -> Response:
     headers = {
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
         **etag(published.entries[0].version_id),
+        **last_modified(stored),
     }
     return _created(stored, published, headers)
 
@@ -117,7 +118,7 @@ def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
     found = read_document(services(), actor(), id)
     if reader_has(found.version):
         return not_modified(found.version)
-    return fhir(found.resource, headers=etag(found.version))
+    return fhir(found.resource, headers={**etag(found.version), **last_modified(found.resource)})
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference/<id>", _PATCH, 200)
@@ -225,7 +226,7 @@ def _patch_body() -> Any:
 def _updated(updated: Updated) -> Response:
     headers = etag(updated.version)
     if updated.resource is not None and preference() == "representation":
-        return fhir(updated.resource, headers=headers)
+        return fhir(updated.resource, headers={**headers, **last_modified(updated.resource)})
     if preference() == "minimal" and not updated.remaining:
         return empty(200, headers)
     done = "update.done" if updated.resource is not None else "update.no-longer-visible"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from facade.domain.document import DocumentEntry
 from facade.domain.ins import INS
 from facade.transactions.services import Services
 from facade.translation.document_out import NaturalForm, document_reference
+
+# The DMP does not say when an entry last changed; what was published here and has not changed since is known.
+_AS_PUBLISHED = "1"
 
 
 def documents(services: Services, patient: INS, entries: Sequence[DocumentEntry]) -> list[dict[str, Any]]:
@@ -23,12 +27,23 @@ def documents(services: Services, patient: INS, entries: Sequence[DocumentEntry]
         sealed = services.ids.seal_document(patient, entry.logical_id)
         found.append(
             document_reference(
-                entry, id=sealed, patient_id=patient_id, base=base, tables=services.codes, natural=natural
+                entry,
+                id=sealed,
+                patient_id=patient_id,
+                base=base,
+                tables=services.codes,
+                natural=natural,
+                last_updated=form.stored_at if form and entry.version_id == _AS_PUBLISHED else None,
             )
         )
     return found
 
 
-def document(services: Services, patient: INS, entry: DocumentEntry) -> dict[str, Any]:
-    """One DocumentReference."""
-    return documents(services, patient, [entry])[0]
+def document(
+    services: Services, patient: INS, entry: DocumentEntry, *, changed: datetime | None = None
+) -> dict[str, Any]:
+    """One DocumentReference; ``changed`` is when this request changed it."""
+    found = documents(services, patient, [entry])[0]
+    if changed is not None:
+        found["meta"]["lastUpdated"] = changed.isoformat(timespec="seconds")
+    return found

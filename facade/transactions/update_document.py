@@ -225,4 +225,5 @@ def _after(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetS
     latest = _latest(case, current.logical_id) or expected
     if not case.sees(dossier, latest):
         return Updated(None, latest.version_id)
-    return Updated(render.document(case.services, case.patient, latest), latest.version_id)
+    resource = render.document(case.services, case.patient, latest, changed=case.now)
+    return Updated(resource, latest.version_id)
