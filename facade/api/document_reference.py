@@ -30,7 +30,7 @@ from facade.api.exchange import (
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
-from facade.api.versions import etag, expected_version_id
+from facade.api.versions import etag, expected_version_id, last_modified
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
 from facade.transactions.conditional_create import Existing, existing
@@ -101,6 +101,7 @@ def create() -> Response:
     headers = {
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
         **etag(published.entries[0].version_id),
+        **last_modified(stored),
     }
     return _created(stored, published, headers)
 
@@ -129,7 +130,7 @@ def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
     found = read_document(services(), actor(), id)
     if reader_has(found.version):
         return not_modified(found.version)
-    return fhir(found.resource, headers=etag(found.version))
+    return fhir(found.resource, headers={**etag(found.version), **last_modified(found.resource)})
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference/<id>", _PATCH, 200)
@@ -140,7 +141,7 @@ def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
 
 @interaction(blueprint, "PATCH", "/DocumentReference", replace(_PATCH, parameters=(_IDENTIFIER, _PATIENT)), 200)
 def patch_by_identifier() -> Response:
-    """Conditional PATCH on the business identifier (PDSm flux 3)."""
+    """Conditional PATCH on the business identifier (PDSm flux 3), or on the entryUUID of any version."""
     system, separator, value = request.args.get("identifier", "").partition("|")
     if not separator:
         raise InvalidInput.of("patch.condition-missing", "identifier")
@@ -152,7 +153,7 @@ def patch_by_identifier() -> Response:
     if not target.unique_id:
         raise InvalidInput.of("patch.condition-missing", "identifier")
     body, version = _patch_body(), expected_version_id()
-    return _updated(update_by_identifier(services(), actor(), patient, target.unique_id, body, version))
+    return _updated(update_by_identifier(services(), actor(), patient, target, body, version))
 
 
 @interaction(blueprint, "DELETE", "/DocumentReference/<id>", Declaration("delete", "DocumentReference"), 200)
@@ -190,12 +191,15 @@ def _patch_body() -> Any:
 
 def _updated(updated: Updated) -> Response:
     headers = etag(updated.version)
-    if updated.resource is None:
-        problem = Problem("update.no-longer-visible", severity="information")
-        return fhir(outcome([error_table().issue(problem, language())]), headers=headers)
-    if preference() == "minimal":
+    if updated.resource is not None and preference() == "representation":
+        return fhir(updated.resource, headers={**headers, **last_modified(updated.resource)})
+    if preference() == "minimal" and not updated.remaining:
         return empty(200, headers)
-    return fhir(updated.resource, headers=headers)
+    done = "update.done" if updated.resource is not None else "update.no-longer-visible"
+    problems = [Problem(done, severity="information")]
+    if updated.remaining:
+        problems.append(Problem("update.replaced-remain", (), {"count": str(updated.remaining)}, "warning"))
+    return fhir(outcome([error_table().issue(problem, language()) for problem in problems]), headers=headers)
 
 
 def _exists(found: Existing) -> Response:

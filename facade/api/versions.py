@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from typing import Any
 
 from flask import request
+from werkzeug.http import http_date
 
 from facade.domain.errors import InvalidInput
 
@@ -36,3 +39,9 @@ def _expected(shape: re.Pattern[str]) -> str | None:
 def etag(version: int | str | None) -> dict[str, str]:
     """The ETag header of a version; none for what has no version."""
     return {} if version is None else {"ETag": f'W/"{version}"'}
+
+
+def last_modified(resource: dict[str, Any]) -> dict[str, str]:
+    """The Last-Modified header of a resource; none where it is not known when it last changed."""
+    moment = resource["meta"].get("lastUpdated")
+    return {"Last-Modified": http_date(datetime.fromisoformat(moment))} if moment else {}

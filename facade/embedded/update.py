@@ -26,6 +26,8 @@ _STATUS_CHANGES = {
     (ebrim.ARCHIVED, ebrim.APPROVED): "TD3.3d",
     (ebrim.APPROVED, ebrim.DELETED): "TD3.3c",
     (ebrim.ARCHIVED, ebrim.DELETED): "TD3.3c",
+    # Assumed: no public text says whether a replaced document is withdrawn with its successor or by itself.
+    (ebrim.DEPRECATED, ebrim.DELETED): "TD3.3c",
 }
 
 
@@ -66,6 +68,8 @@ def _change_status(db: sa.Connection, access: Access, objects: Submitted, change
         row = _of_record(store.entry(db, change.target), access, change.target)
         new_status = change.slot("NewStatus")
         transaction = _STATUS_CHANGES.get((row.status, new_status))
+        if row.status == ebrim.DEPRECATED and store.current(db, "logical_id", row.logical_id) != row:
+            transaction = None  # an older metadata version has no life of its own
         if change.slot("OriginalStatus") != row.status or transaction is None:
             raise Refusal(
                 "XDSMetadataUpdateError",

@@ -140,15 +140,16 @@ class Publications:
             return connection.execute(query).scalar_one_or_none() or ""
 
     def natural_forms(self, unique_ids: Iterable[str]) -> dict[str, NaturalForm]:
-        """For the documents published here: media type, SHA-1 and size of what was handed in, before it was wrapped."""
+        """For the documents published here: media type, SHA-1 and size of what was handed in, and since when."""
         wanted = list(unique_ids)
         if not wanted:
             return {}
         found = publications.c
-        query = select(found.live_unique_id, found.media_type, found.sha1, found.size)
+        columns = (found.live_unique_id, found.media_type, found.sha1, found.size, submissions.c.settled_at)
+        query = select(*columns).join_from(publications, submissions).where(found.live_unique_id.in_(wanted))
         with self._database.reading() as connection:
-            rows = connection.execute(query.where(found.live_unique_id.in_(wanted)))
-            return {row.live_unique_id: NaturalForm(row.media_type, row.sha1, row.size) for row in rows}
+            rows = connection.execute(query)
+            return {row.live_unique_id: NaturalForm(row.media_type, row.sha1, row.size, row.settled_at) for row in rows}
 
     def _earlier(
         self, connection: Connection, intents: Sequence[Intent], request: Request, now: datetime

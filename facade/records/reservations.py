@@ -26,11 +26,15 @@ class State(StrEnum):
 
 
 class NaturalForm(NamedTuple):
-    """What was handed in for a document, before it was wrapped into a CDA: media type, SHA-1 in hex, bytes."""
+    """What was handed in for a document, before it was wrapped into a CDA: media type, SHA-1 in hex, bytes.
+
+    ``stored_at`` is when the DMP was known to have it, None as long as it is not.
+    """
 
     media_type: str
     sha1: str
     size: int
+    stored_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +13,8 @@ from facade.transactions.services import Services
 from facade.translation.document_out import NaturalForm, document_reference
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+# The DMP does not say when an entry last changed; what was published here and has not changed since is known.
+_AS_PUBLISHED = "1"
 
 
 def documents(
@@ -39,11 +42,17 @@ def documents(
                 tables=services.codes,
                 natural=natural,
                 replaces_id=services.ids.seal_document(patient, before) if before else "",
+                last_updated=form.stored_at if form and entry.version_id == _AS_PUBLISHED else None,
             )
         )
     return found
 
 
-def document(services: Services, patient: INS, entry: DocumentEntry) -> dict[str, Any]:
-    """One DocumentReference."""
-    return documents(services, patient, [entry])[0]
+def document(
+    services: Services, patient: INS, entry: DocumentEntry, *, changed: datetime | None = None
+) -> dict[str, Any]:
+    """One DocumentReference; ``changed`` is when this request changed it."""
+    found = documents(services, patient, [entry])[0]
+    if changed is not None:
+        found["meta"]["lastUpdated"] = changed.isoformat(timespec="seconds")
+    return found

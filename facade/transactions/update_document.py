@@ -16,7 +16,7 @@ from facade.domain.dossier import Dossier
 from facade.domain.errors import Conflict, DmpRefused, DmpUnavailable, InvalidInput, NotFound, Refused
 from facade.domain.ins import INS
 from facade.domain.masking import Flag, Masking
-from facade.transactions import complete, render
+from facade.transactions import complete, render, replaced
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.own_documents import own_document
@@ -24,6 +24,8 @@ from facade.transactions.publish import submission_context
 from facade.transactions.read_document import find_current, open_id
 from facade.transactions.services import Services
 from facade.transactions.versions import named
+from facade.transactions.withdraw import check_latest, withdraw_earlier
+from facade.translation.identifiers import DocumentTarget
 from facade.translation.patch import TargetState, read_patch
 from facade.translation.people_in import author_of_caller
 from facade.translation.subject_in import Subject
@@ -62,11 +64,13 @@ _STALE = {"XDSMetadataVersionError", "XDSMetadataUpdateError", "XDSMetadataUpdat
 class Updated:
     """The document after the update; ``resource`` is None when this caller can no longer see it (or nobody can).
 
-    ``version`` is None where this caller may not know it.
+    ``version`` is None where this caller may not know it. ``remaining`` counts the versions a withdrawn document had
+    replaced and that the DMP has kept.
     """
 
     resource: dict[str, Any] | None
     version: str | None
+    remaining: int = 0
 
 
 def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: str | None) -> Updated:
@@ -81,37 +85,40 @@ def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expe
 
 
 def update_by_identifier(
-    services: Services, actor: Actor, patient: INS | None, unique_id: str, patch: Any, expected_version: str | None
+    services: Services, actor: Actor, patient: INS | None, named_by: DocumentTarget, patch: Any, expected: str | None
 ) -> Updated:
-    """Apply a patch to the document of a uniqueId (conditional PATCH).
+    """Apply a patch to the document of a uniqueId, entryUUID or logicalId (conditional PATCH).
 
     Where the request names no patient it is a citizen's own record, or what this caller published here;
     until the caller is found to see the document every refusal is then a 404, since a plain one would tell that the
     document exists.
     """
-    known = patient or _implied_patient(services, actor, unique_id)
+    known = patient or _implied_patient(services, actor, named_by)
     if known is None:
         raise NotFound.of("document.unknown-identifier", "identifier")
     if actor.caller.kind is CallerKind.STRUCTURE:
-        return _withdraw_own(services, actor, known, patch, expected_version, unique_id=unique_id)
+        unique_id, logical_id = named_by.unique_id, named_by.uuid
+        return _withdraw_own(services, actor, known, patch, expected, logical_id=logical_id, unique_id=unique_id)
     with Case(services, actor, Act.READ, known, "TD3.1") as case:
         try:
-            dossier, current = _find_by_unique_id(case, unique_id)
+            dossier, current = _find_by_identifier(case, named_by)
         except (Refused, NotFound) as error:
             if patient is not None:
                 raise
             case.hidden = True
             raise NotFound.of("document.unknown-identifier", "identifier") from error
-        return _apply(case, dossier, current, patch, expected_version)
+        return _apply(case, dossier, current, patch, expected)
 
 
-def _implied_patient(services: Services, actor: Actor, unique_id: str) -> INS | None:
+def _implied_patient(services: Services, actor: Actor, target: DocumentTarget) -> INS | None:
     pairings = actor.caller.pairings
     if pairings:
         return pairings[0].patient if len(pairings) == 1 else None
     # A colleague's publication is none of its business here: that the DMP is asked at all would tell of it.
     publisher = "" if actor.caller.kind is CallerKind.STRUCTURE else actor.caller.id
-    own = services.publications.own(actor.caller.structure.id, caller_id=publisher, unique_id=unique_id)
+    own = services.publications.own(
+        actor.caller.structure.id, caller_id=publisher, logical_id=target.uuid, unique_id=target.unique_id
+    )
     return own.patient if own else None
 
 
@@ -149,11 +156,12 @@ def _withdraw_own(
         return Updated(None, None)
 
 
-def _find_by_unique_id(case: Case, unique_id: str) -> tuple[Dossier, DocumentEntry]:
-    """The one document of this uniqueId that the caller sees. Raises NotFound, Refused, InvalidInput."""
-    gateway = case.services.gateway
-    dossier, answer = case.ask(lambda session: named(gateway, session, [unique_id], ()))
-    seen = case.visible(dossier, [entry for entry in answer.entries if entry.unique_id == unique_id])
+def _find_by_identifier(case: Case, target: DocumentTarget) -> tuple[Dossier, DocumentEntry]:
+    """The one document of this identifier that the caller sees. Raises NotFound, Refused, InvalidInput."""
+    gateway, uuids = case.services.gateway, [target.uuid] if target.uuid else []
+    dossier, answer = case.ask(lambda session: named(gateway, session, [target.unique_id], uuids))
+    entries = [entry for entry in answer.entries if uuids or entry.unique_id == target.unique_id]
+    seen = case.visible(dossier, entries)
     found = {entry.logical_id: entry for entry in seen}
     if not found:
         raise NotFound.of("document.unknown")
@@ -185,9 +193,20 @@ def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, exp
         case.require(dossier, current, act)
     if target.masking != current.masking and target.availability != current.availability:
         raise InvalidInput.of("update.nothing-possible", "DocumentReference")
+    if target.availability is Availability.DELETED:
+        return _withdraw(case, dossier, current, target)
     _send(case, dossier, current, target)
     _remember(case, current, target)
     return _after(case, dossier, current, target)
+
+
+def _withdraw(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetState) -> Updated:
+    check_latest(case, current)
+    versions = replaced.earlier(case, current.logical_id)
+    _send(case, dossier, current, target)
+    _gone(case, current)
+    remaining = withdraw_earlier(case, versions, lambda: _update_lot(case, dossier))
+    return Updated(None, current.version_id, remaining)
 
 
 def _acts(current: DocumentEntry, target: TargetState) -> list[Act]:
@@ -207,6 +226,8 @@ def _send(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetSt
         else:
             gateway.update_status(case.session, lot, current, target.availability)
     except DmpRefused as error:
+        if error.code in _STALE and current.availability is Availability.DEPRECATED:
+            raise InvalidInput.of("update.superseded", "DocumentReference") from error
         if error.code in _STALE:
             raise Conflict.of("version.changed") from error
         raise
@@ -223,8 +244,7 @@ def _gone(case: Case, document: DocumentEntry) -> None:
 
 def _remember(case: Case, current: DocumentEntry, target: TargetState) -> None:
     """Keep the worklist of EXI 08: what is hidden from its patient until somebody shows it."""
-    hidden = Flag.HIDDEN_FROM_PATIENT in target.masking.flags and target.availability is not Availability.DELETED
-    if hidden:
+    if Flag.HIDDEN_FROM_PATIENT in target.masking.flags:
         case.services.hidden.note(current, case.caller.structure.id, case.now)
     else:
         case.services.hidden.lift(current.logical_id)
@@ -254,11 +274,9 @@ def _latest(case: Case, logical_id: str) -> DocumentEntry | None:
 
 def _after(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetState) -> Updated:
     """The document as it is now, if this caller still sees it: whoever masks may thereby lose sight of it."""
-    if target.availability is Availability.DELETED:
-        _gone(case, current)
-        return Updated(None, current.version_id)
     expected = replace(current, masking=target.masking, availability=target.availability)
     latest = _latest(case, current.logical_id) or expected
     if not case.sees(dossier, latest):
         return Updated(None, latest.version_id)
-    return Updated(render.document(case.services, case.patient, latest), latest.version_id)
+    resource = render.document(case.services, case.patient, latest, changed=case.now)
+    return Updated(resource, latest.version_id)

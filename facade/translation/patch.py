@@ -35,7 +35,8 @@ def read_patch(body: Any, current: DocumentEntry, tables: CodeTables) -> TargetS
     missing level is the present one, so a flag put in the place of the level adds the flag.
 
     Raises InvalidInput ``patch.malformed`` (400), ``patch.element-not-allowed`` (405), ``patch.test-failed``,
-    ``patch.ambiguous``, ``patch.status``, ``patch.delete-incomplete``, ``security-label.*`` (422).
+    ``patch.ambiguous``, ``patch.status``, ``patch.delete-incomplete``, ``update.superseded``,
+    ``security-label.*`` (422).
     """
     state = PatchState(
         labels=write_labels(current.masking, tables),
@@ -73,6 +74,8 @@ def _availability(state: PatchState, current: DocumentEntry, problems: Problems)
     if state.status not in ("current", "superseded") or (was_superseded and state.status == "current"):
         problems.add("patch.status", "DocumentReference.status", status=shown(state.status))
         return current.availability
+    if was_superseded and state.archived:
+        problems.add("update.superseded", "DocumentReference.extension")
     if was_superseded:
         return Availability.DEPRECATED
     return Availability.ARCHIVED if state.archived else Availability.APPROVED

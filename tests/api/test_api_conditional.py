@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
 
 from tests.support.api import TraceBook, transactions
-from tests.support.demo import FHIR_JSON, JSON_PATCH, MASKS, RunningDemo, codes_of
+from tests.support.demo import FHIR_JSON, JSON_PATCH, MASKS, RunningDemo, codes_of, pdf
 
 WRITER, READER = "author-doctor", "nurse"
 KINDS = ("DocumentReference", "Binary")
@@ -97,3 +99,24 @@ def test_head_of_a_document_reference_tells_what_get_would_send(demo: RunningDem
     missing = demo.call(READER, "HEAD", "/DocumentReference/none")
     assert (missing.status_code, missing.content) == (404, b"")
     assert missing.headers["Content-Type"] == f"{FHIR_JSON}; charset=utf-8"
+
+
+def _told(answer: requests.Response) -> str:
+    """Last-Modified, which is the lastUpdated of the resource."""
+    header = answer.headers["Last-Modified"]
+    assert parsedate_to_datetime(header) == datetime.fromisoformat(answer.json()["meta"]["lastUpdated"])
+    return header
+
+
+def test_an_answer_says_when_the_document_was_last_changed_where_that_is_known(demo: RunningDemo) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    created = demo.post(WRITER, "/DocumentReference", demo.document("adult", pdf()))
+    path = f"/DocumentReference/{created.json()['id']}"
+    published = _told(created)
+    assert before <= parsedate_to_datetime(published) <= datetime.now(UTC)
+    assert _told(demo.call(READER, "GET", path)) == published
+    changed = demo.label(WRITER, created.json()["id"], "INVISIBLE_PATIENT")
+    assert parsedate_to_datetime(_told(changed)) >= parsedate_to_datetime(published)
+    read = demo.call(READER, "GET", path)
+    assert "Last-Modified" not in read.headers, "the DMP does not say when an entry changed"
+    assert "lastUpdated" not in read.json()["meta"]

@@ -205,10 +205,22 @@ def test_natural_forms_of_what_was_published_here(ledger: Publications) -> None:
     ledger.mark_failed(failed.id, now=NOW)
     wanted = [intent(number).unique_id for number in (1, 2, 3, 4)]
     assert ledger.natural_forms(wanted) == {
-        intent(1).unique_id: NaturalForm("application/pdf", intent(1).sha1, 1001),
-        intent(2).unique_id: NaturalForm("application/pdf", intent(2).sha1, 1002),
+        intent(1).unique_id: NaturalForm("application/pdf", intent(1).sha1, 1001, NOW),
+        intent(2).unique_id: NaturalForm("application/pdf", intent(2).sha1, 1002, NOW),
     }
     assert ledger.natural_forms([]) == {}
+
+
+def test_what_a_caller_published_is_found_by_that_caller_only(ledger: Publications) -> None:
+    stored(ledger, intent(1))
+    ledger.reserve([intent(2)], ASKING, now=NOW)
+    unique_id, caller = intent(1).unique_id, ASKING.caller_id
+    assert ledger.published_by(caller, ins(), unique_id) == f"logical-{unique_id}"
+    assert ledger.published_by("899700000026", ins(), unique_id) == ""
+    assert ledger.published_by(caller, ins(2), unique_id) == ""
+    assert ledger.published_by(caller, ins(), intent(2).unique_id) == "", "not known to be stored"
+    ledger.withdrawn(unique_id, now=LATER)
+    assert ledger.published_by(caller, ins(), unique_id) == ""
 
 
 def test_natural_forms_use_an_index(database: Database) -> None:
