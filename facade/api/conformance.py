@@ -1,4 +1,4 @@
-"""CodeSystems, ValueSets, profiles and SearchParameters of the facade, and the model notices. Public: no patient in it.
+"""CodeSystems, ValueSets, profiles, search parameters and operations, and the model notices. Public: no patient in it.
 
 FHIR R4 terminology and conformance resources; référentiel DMP EXI 01 and Annexe 4 for the notices, in our own words.
 """
@@ -14,12 +14,13 @@ from flask_smorest import Blueprint
 
 from facade import knowledge
 from facade.api.bundles import searchset
-from facade.api.declared import Declaration, Parameter, declared, declares
+from facade.api.declared import Declaration, Parameter, declared, declares, operations
 from facade.api.exchange import fhir, services
 from facade.api.schemas import answer, refusals
 from facade.domain.errors import InvalidInput, NotFound
 from facade.transactions.consent_tables import tables
 from facade.translation.conformance import conformance
+from facade.translation.operations import operation_definitions
 from facade.translation.search_parameters import search_parameters
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -45,7 +46,8 @@ def _serves(
     def register(view: View) -> View:
         marked = declares(declaration)(view)
         query = [
-            {"in": "query", "name": each.name, "description": each.text, "schema": {"type": "string"}}
+            {"in": "query", "name": each.name, "description": each.text, "required": each.required}
+            | {"schema": {"type": "string"}}
             for each in declaration.parameters
         ]
         found = {"200": {"description": text, "content": answer(declaration)}, **refusals(_REFUSALS)}
@@ -62,6 +64,12 @@ def _own() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _of_kind(kind: str) -> list[dict[str, Any]]:
+    if kind == "OperationDefinition":
+        inputs = {
+            name: [(each.name, each.text, each.required) for each in parameters]
+            for name, parameters in operations(current_app).items()
+        }
+        return operation_definitions(knowledge.rows, inputs, _DATE)
     if kind != "SearchParameter":
         return [resource for (type_, _), resource in _own().items() if type_ == kind]
     served = ((each.resource, parameter.name) for each in declared(current_app) for parameter in each.parameters)
@@ -92,6 +100,12 @@ def search_parameter(id: str) -> Response:  # noqa: A002 - FHIR's own name
     return _one("SearchParameter", id)
 
 
+@_serves("/OperationDefinition/<id>", Declaration("read", "OperationDefinition"), "An operation of the facade")
+def operation_definition(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """One OperationDefinition."""
+    return _one("OperationDefinition", id)
+
+
 @_serves("/CodeSystem", Declaration("search-type", "CodeSystem", _URL), "The CodeSystems, or the one of a URL")
 def code_systems() -> Response:
     """Search by canonical URL."""
@@ -115,6 +129,16 @@ def structure_definitions() -> Response:
 
 
 @_serves(
+    "/OperationDefinition",
+    Declaration("search-type", "OperationDefinition", _URL),
+    "The operations of the facade, or the one of a URL",
+)
+def served_operations() -> Response:
+    """Search by canonical URL."""
+    return _all("OperationDefinition")
+
+
+@_serves(
     "/SearchParameter",
     Declaration("search-type", "SearchParameter", _URL),
     "The search parameters that FHIR R4 does not define, or the one of a URL",
@@ -126,7 +150,7 @@ def served_search_parameters() -> Response:
 
 @_serves(
     "/Consent/$information-notice",
-    Declaration("", "Consent", (Parameter("case", "token", "1, 2 or 3, as in Annexe 4"),)),
+    Declaration("", "Consent", (Parameter("case", "token", "1, 2 or 3, as in Annexe 4", required=True),)),
     "The notice, as text to show",
     _NOTICE,
 )

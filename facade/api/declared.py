@@ -64,6 +64,17 @@ def declared(app: Flask) -> tuple[Declaration, ...]:
     return tuple(_walk(app))
 
 
+def operations(app: Flask) -> dict[tuple[str, str], tuple[Parameter, ...]]:
+    """The operations among the routes (``/fhir/Consent/$name``): their parameters by resource type and name."""
+    found: dict[tuple[str, str], tuple[Parameter, ...]] = {}
+    for rule in app.url_map.iter_rules():
+        path, separator, name = rule.rule.rpartition("/$")
+        if separator:
+            declarations = declarations_of(app.view_functions[rule.endpoint])
+            found[path.rpartition("/")[2], name] = tuple(each for one in declarations for each in one.parameters)
+    return found
+
+
 def _walk(app: Flask) -> Iterator[Declaration]:
     seen = set()
     for rule in app.url_map.iter_rules():

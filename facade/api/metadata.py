@@ -12,9 +12,10 @@ from flask import Response, current_app
 from flask_smorest import Blueprint
 
 from facade import __version__, knowledge
-from facade.api.declared import Declaration, Parameter, declared
+from facade.api.declared import Declaration, Parameter, declared, operations
 from facade.api.exchange import JSON, XML, fhir, services, wants_xml
 from facade.api.schemas import answer, refusals
+from facade.translation.operations import operation_urls
 from facade.translation.search_parameters import definitions
 
 blueprint = Blueprint("metadata", __name__, description="What this server can do. No token needed.")
@@ -124,6 +125,10 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
     parameters = {parameter.name: parameter for each in searches for parameter in each.parameters}
     if parameters:
         resource["searchParam"] = [_parameter(name, parameter) for parameter in parameters.values()]
+    urls = operation_urls(knowledge.rows)
+    served = sorted(code for kind, code in operations(current_app) if kind == name and (kind, code) in urls)
+    if served:
+        resource["operation"] = [{"name": code, "definition": urls[name, code]} for code in served]
     return resource
 
 

@@ -228,3 +228,22 @@ def test_a_parameter_of_an_operation_is_no_search_parameter(demo: RunningDemo) -
     statement = demo.call("", "GET", "/metadata").json()
     consent = next(each for each in statement["rest"][0]["resource"] if each["type"] == "Consent")
     assert "case" not in {each["name"] for each in consent["searchParam"]}
+
+
+def test_each_operation_is_declared_and_those_of_the_facade_are_defined(demo: RunningDemo) -> None:
+    routed = {rule.rule for rule in application().url_map.iter_rules() if "/$" in rule.rule}
+    statement = demo.call("", "GET", "/metadata").json()
+    declared = {
+        f"/fhir/{resource['type']}/${operation['name']}": operation["definition"]
+        for resource in statement["rest"][0]["resource"]
+        for operation in resource.get("operation", [])
+    }
+    assert declared.keys() == routed
+    defined = {each["url"]: each for each in matches(demo.call("", "GET", "/OperationDefinition"))}
+    assert defined.keys() == {url for url in declared.values() if url.startswith("urn:dmp-facade:")}
+    notice = defined["urn:dmp-facade:operation:information-notice"]
+    assert [(each["name"], each["use"], each["min"]) for each in notice["parameter"]] == [
+        ("case", "in", 1),
+        ("return", "out", 1),
+    ]
+    assert valid(demo.call("", "GET", "/OperationDefinition/information-notice"), "OperationDefinition") == notice

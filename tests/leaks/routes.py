@@ -438,6 +438,8 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/Consent/$information-notice"): _nothing,
     ("GET", "/fhir/CodeSystem"): _nothing,
     ("GET", "/fhir/CodeSystem/<id>"): _nothing,
+    ("GET", "/fhir/OperationDefinition"): _nothing,
+    ("GET", "/fhir/OperationDefinition/<id>"): _nothing,
     ("GET", "/fhir/SearchParameter"): _nothing,
     ("GET", "/fhir/SearchParameter/<id>"): _nothing,
     ("GET", "/fhir/StructureDefinition"): _nothing,

@@ -81,7 +81,7 @@ def _records(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
 def _conformance(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
     get: Callable[[str], Resource] = lambda path: _json(demo.call("", "GET", path))  # noqa: E731
     yield "capabilities", get("/metadata")
-    for kind in ("CodeSystem", "SearchParameter", "StructureDefinition", "ValueSet"):
+    for kind in ("CodeSystem", "OperationDefinition", "SearchParameter", "StructureDefinition", "ValueSet"):
         yield kind, get(f"/{kind}")
 
 

@@ -1,0 +1,49 @@
+"""The operations the facade serves: the canonical URL of each, and the OperationDefinition of its own ones.
+
+Built from mappings/conformance/operations.csv and the parameters each route declares. FHIR R4 operations.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from facade.translation.conformance_parts import Resource, Row, Rows, header
+
+Named = tuple[str, str]
+# Name, meaning, whether it is required.
+Input = tuple[str, str, bool]
+
+
+def operation_urls(rows: Rows) -> Mapping[Named, str]:
+    """The canonical URL of each known operation, by resource type and code."""
+    return {(row["resource"], row["code"]): row["definition"] for row in rows("conformance/operations.csv")}
+
+
+def operation_definitions(rows: Rows, served: Mapping[Named, Sequence[Input]], date: str) -> list[Resource]:
+    """The OperationDefinitions of the facade's own operations among the ``served`` (resource type, code)."""
+    return [
+        _operation_definition(row, served[row["resource"], row["code"]], date)
+        for row in rows("conformance/operations.csv")
+        if row["served"] == "yes" and (row["resource"], row["code"]) in served
+    ]
+
+
+def _operation_definition(row: Row, inputs: Sequence[Input], date: str) -> Resource:
+    text = f"{row['description']} Source: {row['source']}."
+    resource = header("OperationDefinition", row["code"], row["definition"], row["title"], text, date)
+    given = [
+        {"name": name, "use": "in", "min": int(required), "max": "1", "type": "string", "documentation": meaning}
+        for name, meaning, required in inputs
+    ]
+    returned = {"name": "return", "use": "out", "min": 1, "max": "1", "type": row["returns"]}
+    return resource | {
+        "name": row["name"],
+        "kind": "operation",
+        "affectsState": False,
+        "code": row["code"],
+        "resource": [row["resource"]],
+        "system": False,
+        "type": True,
+        "instance": False,
+        "parameter": [*given, returned],
+    }
