@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import os
@@ -98,11 +99,20 @@ def _judge(item: WorkItem) -> tuple[str, WorkResult]:
     mutation: MutationSpec = item.mutations[0]
     operator = get_operator(mutation.operator_name)(**mutation.operator_args)
     with use_mutation(mutation.module_path, operator, mutation.occurrence) as (before, after):
-        if after is None:
-            return item.job_id, WorkResult(WorkerOutcome.NO_TEST)
+        if not _parses(after):
+            return item.job_id, WorkResult(WorkerOutcome.SKIPPED)
         outcomes = (_tested(tests) for tests in _stages(mutation.module_path.stem))
         outcome = next((found for found in outcomes if found is not TestOutcome.SURVIVED), TestOutcome.SURVIVED)
     return item.job_id, WorkResult(WorkerOutcome.NORMAL, None, outcome, _changed(before, after))
+
+
+def _parses(code: str | None) -> bool:
+    """Whether this is Python at all: what the interpreter refuses needs no test, and counts as no mutant."""
+    try:
+        ast.parse(code or "(")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _stages(module: str) -> Iterator[list[str]]:
