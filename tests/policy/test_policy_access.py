@@ -168,16 +168,27 @@ def test_a_caller_that_nobody_turned_towards_the_patient_is_turned_here() -> Non
     assert rule == "caller.not-paired"
 
 
-def test_what_nothing_permits_is_refused_even_where_a_right_is_written_by_mistake() -> None:
-    def with_mistake(table: str) -> list[Row]:
+def with_right(act: str, actor: str, cell: str) -> AccessTables:
+    """The tables with another cell written for this actor, by mistake."""
+
+    def changed(table: str) -> list[Row]:
         found = [dict(row) for row in rows(table)]
         for row in found:
-            if table.endswith("rights.csv") and (row["act"], row["actor"]) == ("search", "structure"):
-                row["cell"] = "yes"
+            if table.endswith("rights.csv") and (row["act"], row["actor"]) == (act, actor):
+                row["cell"] = cell
         return found
 
-    answer = Case("structure", "search").decide(AccessTables.from_rows(with_mistake))
+    return AccessTables.from_rows(changed)
+
+
+def test_what_nothing_permits_is_refused_even_where_a_right_is_written_by_mistake() -> None:
+    answer = Case("structure", "search").decide(with_right("search", "structure", "yes"))
     assert (answer.permits, answer.rule) == (False, "default.nothing-matches")
+
+
+def test_a_right_that_says_nothing_of_whose_documents_gives_none() -> None:
+    answer = Case("doctor", "mask", document={"by": "me"}).decide(with_right("mask", "doctor", "if-not-objected"))
+    assert (answer.permits, answer.rule) == (False, "right.not-author")
 
 
 def test_two_thousand_documents_are_judged_in_a_blink() -> None:
