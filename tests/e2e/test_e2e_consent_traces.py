@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 
+from facade.domain.ins import INS
 from facade.embedded.demo import issuer_of
+from facade.records.engine import open_database
+from facade.records.traces import Trace, Traces
 from tests.support.demo import RunningDemo, codes_of, pdf
 
 SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
@@ -178,6 +182,47 @@ def test_an_emergency_alerts_the_log_once_and_names_nobody(demo: RunningDemo) ->
     assert log.count("access.emergency") == before + 1
     assert demo.patients["minor"]["value"] not in log
     assert "malaise" not in log
+
+
+def test_an_emergency_outlasts_its_hour_only_by_another_reason(demo: RunningDemo) -> None:
+    """The hour is told from the traces: one of two hours ago stands for it."""
+    ins, person = demo.patients["minor"], "899700000054"
+    database = open_database(f"sqlite:///{demo.data / 'facade.db'}")
+    begun = Trace(
+        time=datetime.now(UTC) - timedelta(hours=2),
+        kind="professional",
+        act="search",
+        effect="permit",
+        rule="emergency.bris-de-glace",
+        outcome="success",
+        person_id=person,
+        patient=INS.of(ins["system"], ins["value"]),
+        purpose="bris_de_glace",
+        reason="chute dans la cour",
+    )
+    Traces(database).append(begun)
+    database.close()
+    glass = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "chute dans la cour"}
+    sent = len(demo.log())
+    expired = demo.search("unauthorised-doctor", "minor", glass)
+    assert (expired.status_code, codes_of(expired)) == (403, ["emergency.expired"])
+    assert len(demo.log()) == sent, "the DMP is not asked"
+    again = demo.search("unauthorised-doctor", "minor", glass | {"Purpose-Of-Use-Reason": "perte de conscience"})
+    assert again.status_code == 200, again.text
+    assert demo.search("unauthorised-doctor", "minor").status_code == 403, "normal access is not opened by it"
+
+
+def test_the_worklist_tells_the_age_of_a_mask(demo: RunningDemo) -> None:
+    labels = [{"coding": [{"code": "INVISIBLE_PATIENT"}]}]
+    document = demo.publish("author-doctor", "adult", securityLabel=labels)["id"]
+    since = (datetime.now(UTC) - timedelta(days=40, hours=1)).isoformat(timespec="microseconds")
+    with closing(sqlite3.connect(demo.data / "facade.db")) as database, database:
+        database.execute(
+            "UPDATE hidden_documents SET since = ? WHERE rowid = (SELECT max(rowid) FROM hidden_documents)", (since,)
+        )
+    listed = demo.call("author-doctor", "GET", "/DocumentReference/$still-hidden").json()["entry"]
+    assert listed[0]["item"]["reference"] == f"DocumentReference/{document}", "longest hidden first"
+    assert {"url": "urn:dmp-facade:days-hidden", "valueInteger": 40} in listed[0]["extension"]
 
 
 def _worklist(demo: RunningDemo, persona: str) -> list[str]:
