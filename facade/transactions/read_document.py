@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from facade.domain.access import Act
-from facade.domain.document import DocumentEntry
+from facade.domain.document import Availability, DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import NotFound
 from facade.domain.ins import INS
@@ -90,8 +90,16 @@ def find_current(case: Case, logical_id: str) -> tuple[Dossier, DocumentEntry]:
     gateway = case.services.gateway
     dossier, answer = case.ask(lambda session: gateway.get_documents(session, logical_ids=[logical_id]))
     versions = [entry for entry in answer.entries if entry.logical_id == logical_id]
-    if not versions:
+    current = max(versions, key=lambda entry: entry.version, default=None)
+    if answer.warnings and not _certainly_seen(case, dossier, current):
+        # The version that is missing may carry the labels that hide the document.
+        raise answer.warnings[0]
+    if current is None:
         raise NotFound.of("document.unknown")
-    current = max(versions, key=lambda entry: entry.version)
     case.require(dossier, current)
     return dossier, current
+
+
+def _certainly_seen(case: Case, dossier: Dossier, current: DocumentEntry | None) -> bool:
+    certain = current is not None and current.availability is not Availability.DEPRECATED
+    return certain and current is not None and case.sees(dossier, current)
