@@ -65,7 +65,11 @@ def search(
 def issues(warnings: Iterable[DmpRefused], ignored: Iterable[str]) -> list[dict[str, Any]]:
     """What the DMP said was missing, and which parameters were not looked at."""
     table = error_table()
-    told = [table.dmp_warning(warning, language()) for warning in warnings]
+    told: list[dict[str, Any]] = []
+    for warning in warnings:
+        # Several questions may have been answered with the same words.
+        issue = table.dmp_warning(warning, language())
+        told += [issue] if issue not in told else []
     return told + [
         table.issue(Problem("search.parameter-ignored", (name,), {"name": name[:40]}, "information"), language())
         for name in ignored

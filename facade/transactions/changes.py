@@ -8,20 +8,20 @@ the client names itself it learns that it is not there, as a read would say, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from facade.domain.access import Act
 from facade.domain.dmp import Association, AssociationType, LotAnswer, LotQuery
-from facade.domain.document import Availability, DocumentEntry, XdsTime
+from facade.domain.document import DocumentEntry, XdsTime
 from facade.domain.errors import DmpRefused
 from facade.domain.ins import INS
 from facade.transactions import lots, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.services import Services
-from facade.transactions.versions import NOTHING, newest
+from facade.transactions.versions import NOTHING, as_they_are
 from facade.translation.changes_in import ChangesRequest
 from facade.translation.changes_out import Change, Changed
 
@@ -53,7 +53,9 @@ def find_changes(services: Services, actor: Actor, wanted: ChangesRequest) -> Ch
         dossier, answer = case.ask(lambda session: services.gateway.find_lots(session, query))
         window = _read_window(case, answer)
         named = {sealed: _logical_id(services, wanted.patient, sealed) for sealed in wanted.known}
-        now, warnings = _now(case, window, [each for each in named.values() if each])
+        known = [each for each in named.values() if each]
+        entries = window.entries.values()
+        now, warnings = as_they_are(services.gateway, case.session, entries, also=known, always=True)
         visible = {entry.logical_id: entry for entry in case.visible(dossier, now.values())}
         warnings = (*answer.warnings, *window.warnings, *warnings)
         # What a partial answer leaves out may still be there: nobody is told that it is gone.
@@ -99,21 +101,11 @@ def _read_window(case: Case, answer: LotAnswer) -> _Window:
     window.replacements = tuple(
         link for link in held.associations if link.type in _REPLACEMENTS and link.source in window.members
     )
-    before = [link.target for link in window.replacements if link.target not in window.entries]
-    found = gateway.get_documents(case.session, entry_uuids=before or NOTHING)
+    before = {link.target for link in window.replacements} - set(window.entries)
+    found = gateway.get_documents(case.session, entry_uuids=sorted(before) or NOTHING)
     window.entries |= {entry.entry_uuid: entry for entry in found.entries if entry.entry_uuid in before}
     window.warnings = (*held.warnings, *found.warnings)
     return window
-
-
-def _now(case: Case, window: _Window, named: Iterable[str]) -> tuple[dict[str, DocumentEntry], tuple[DmpRefused, ...]]:
-    """What the documents of the window, and those the client named, are now, by logical id."""
-    found = newest(window.entries.values())
-    doubtful = {each for each, entry in found.items() if entry.availability is Availability.DEPRECATED}
-    asked = sorted(doubtful | (set(named) - set(found)))
-    again = case.services.gateway.get_documents(case.session, logical_ids=asked or NOTHING)
-    wanted = (entry for entry in again.entries if entry.logical_id in asked)
-    return newest((*found.values(), *wanted)), again.warnings
 
 
 def _told(

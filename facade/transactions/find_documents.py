@@ -18,7 +18,7 @@ from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.related import relating_to
 from facade.transactions.services import Services
-from facade.transactions.versions import named, newest, only_current
+from facade.transactions.versions import as_they_are, named, only_current
 from facade.translation.search_in import SearchRequest
 
 
@@ -48,7 +48,10 @@ def find_documents(services: Services, actor: Actor, search: SearchRequest, page
         if not search.by_identifier:
             superseded = Availability.DEPRECATED in search.query.statuses
             answer = only_current(services.gateway, case.session, answer, always=superseded)
-        relating = None if search.relates_to is None else relating_to(case, dossier, search.relates_to)
+        relating, warnings = None, answer.warnings
+        if search.relates_to is not None:
+            relating, doubts = relating_to(case, dossier, search.relates_to)
+            warnings = (*warnings, *doubts)
         matching = [
             entry
             for entry in case.visible(dossier, answer.entries)
@@ -56,7 +59,8 @@ def find_documents(services: Services, actor: Actor, search: SearchRequest, page
         ]
         ordered = search.ordered(matching)
         shown = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
-        return Found(search.patient, len(ordered), render.documents(services, search.patient, shown), answer.warnings)
+        resources = render.documents(services, search.patient, shown)
+        return Found(search.patient, len(ordered), resources, warnings)
 
 
 def _question(services: Services, session: DmpSession, search: SearchRequest, logical_ids: list[str]) -> DocumentAnswer:
@@ -64,8 +68,8 @@ def _question(services: Services, session: DmpSession, search: SearchRequest, lo
     if search.empty:
         return DocumentAnswer(())
     if search.ids:
-        found = gateway.get_documents(session, logical_ids=logical_ids)
-        return DocumentAnswer(tuple(newest(found.entries).values()), found.warnings)
+        now, warnings = as_they_are(gateway, session, (), also=logical_ids)
+        return DocumentAnswer(tuple(now.values()), warnings)
     if search.unique_ids or search.uuids:
         return named(gateway, session, search.unique_ids, search.uuids)
     return gateway.find_documents(session, search.query)

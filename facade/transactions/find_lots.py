@@ -15,7 +15,7 @@ from facade.domain.access import Act
 from facade.domain.dmp import DmpSession, LotAnswer
 from facade.domain.document import SubmissionSet
 from facade.domain.dossier import Dossier
-from facade.domain.errors import NotFound
+from facade.domain.errors import DmpRefused, NotFound
 from facade.domain.ins import INS
 from facade.transactions import lots
 from facade.transactions.actor import Actor
@@ -23,7 +23,7 @@ from facade.transactions.case import Case
 from facade.transactions.find_documents import Found, Page
 from facade.transactions.lots import Contents
 from facade.transactions.services import Services
-from facade.transactions.versions import NOTHING
+from facade.transactions.versions import NOTHING, as_they_are
 from facade.translation.list_out import submission_list
 from facade.translation.lot_search import LotRequest
 
@@ -37,11 +37,11 @@ def find_lots(services: Services, actor: Actor, search: LotRequest, page: Page) 
             return Found(search.patient, 0, [], ())
         found = [each for each in answer.lots if search.matches(each) and _named(search, each, entry_uuids)]
         contents = _contents(case, answer, found, whole=_one_is_named(search))
-        documents = _documents(case, dossier, contents)
+        documents, doubts = _documents(case, dossier, contents)
         ordered = search.ordered(lot for lot in found if documents[lot.entry_uuid])
         on_page = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
         resources = [_resource(services, search.patient, lot, documents[lot.entry_uuid]) for lot in on_page]
-        return Found(search.patient, len(ordered), resources, (*answer.warnings, *contents.warnings))
+        return Found(search.patient, len(ordered), resources, (*answer.warnings, *contents.warnings, *doubts))
 
 
 def read_lot(services: Services, actor: Actor, sealed: str) -> dict[str, Any]:
@@ -53,13 +53,13 @@ def read_lot(services: Services, actor: Actor, sealed: str) -> dict[str, Any]:
     with Case(services, actor, Act.READ, patient, "TD3.1") as case:
         dossier, answer = case.ask(lambda session: services.gateway.get_lot(session, entry_uuid=entry_uuid))
         found = [lot for lot in answer.lots if lot.entry_uuid == entry_uuid]
-        documents = _documents(case, dossier, _contents(case, answer, found, whole=True))
+        documents, _ = _documents(case, dossier, _contents(case, answer, found, whole=True))
         if not found or not documents[entry_uuid]:
             raise NotFound.of("lot.unknown")
         return _resource(services, patient, found[0], documents[entry_uuid])
 
 
-def _question(services: Services, session: DmpSession, search: LotRequest, entry_uuids: list[str]) -> LotAnswer:
+def _question(services: Services, session: DmpSession, search: LotRequest, entry_uuids: frozenset[str]) -> LotAnswer:
     """A lot that is named alone is asked for with its contents, others by what is asked of them."""
     if search.empty:
         return LotAnswer(())
@@ -76,12 +76,12 @@ def _one_is_named(search: LotRequest) -> bool:
     return len(search.unique_ids) == 1 and not search.uuids
 
 
-def _entry_uuids(services: Services, search: LotRequest) -> list[str]:
+def _entry_uuids(services: Services, search: LotRequest) -> frozenset[str]:
     opened = [services.ids.open_lot(sealed) for sealed in search.ids]
-    return [found[1] for found in opened if found is not None and found[0] == search.patient]
+    return frozenset(found[1] for found in opened if found is not None and found[0] == search.patient)
 
 
-def _named(search: LotRequest, lot: SubmissionSet, entry_uuids: list[str]) -> bool:
+def _named(search: LotRequest, lot: SubmissionSet, entry_uuids: frozenset[str]) -> bool:
     return not search.ids or lot.entry_uuid in entry_uuids
 
 
@@ -93,21 +93,19 @@ def _contents(case: Case, answer: LotAnswer, found: Iterable[SubmissionSet], *, 
     return lots.contents_of(case, wanted)
 
 
-def _documents(case: Case, dossier: Dossier, contents: Contents) -> dict[str, tuple[str, ...]]:
-    """Of each lot the logical ids of the documents it brought and this caller may see."""
+def _documents(
+    case: Case, dossier: Dossier, contents: Contents
+) -> tuple[dict[str, tuple[str, ...]], tuple[DmpRefused, ...]]:
+    """Of each lot the logical ids of the documents it brought and this caller may see; what the DMP left out."""
     first = {entry.entry_uuid: entry for entry in contents.entries if lots.submitted(entry)}
-    now = lots.current(case, first.values())
+    now, warnings = as_they_are(case.services.gateway, case.session, first.values(), always=True)
     visible = {entry.logical_id for entry in case.visible(dossier, now.values())}
-    return {
-        lot: tuple(
-            dict.fromkeys(
-                first[target].logical_id
-                for target in targets
-                if target in first and first[target].logical_id in visible
-            )
-        )
+    documents = {uuid: entry.logical_id for uuid, entry in first.items() if entry.logical_id in visible}
+    shown = {
+        lot: tuple(dict.fromkeys(documents[target] for target in targets if target in documents))
         for lot, targets in contents.members.items()
     }
+    return shown, warnings
 
 
 def _resource(services: Services, patient: INS, lot: SubmissionSet, documents: Iterable[str]) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facade.domain.dmp import Association, AssociationType
-from facade.domain.document import Availability, DocumentEntry
+from facade.domain.document import DocumentEntry
 from facade.domain.errors import DmpRefused
 from facade.transactions.case import Case
-from facade.transactions.versions import NOTHING, newest
+from facade.transactions.versions import NOTHING
 
 _FIRST_VERSION = 1
 
@@ -45,14 +45,6 @@ def contents_of(case: Case, lots: Iterable[str]) -> Contents:
     targets = [target for lot in wanted for target in held[lot]]
     answer = gateway.get_documents(case.session, entry_uuids=targets or NOTHING)
     return Contents(held, answer.entries, answer.warnings)
-
-
-def current(case: Case, entries: Iterable[DocumentEntry]) -> dict[str, DocumentEntry]:
-    """The metadata these documents have now, by logical id. A version that was replaced may never be judged."""
-    found = newest(entries)
-    doubtful = [entry.logical_id for entry in found.values() if entry.availability is Availability.DEPRECATED]
-    again = case.services.gateway.get_documents(case.session, logical_ids=doubtful or NOTHING)
-    return newest((*found.values(), *(entry for entry in again.entries if entry.logical_id in found)))
 
 
 def submitted(entry: DocumentEntry) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from facade.domain.access import Act
 from facade.domain.content import Buffer
 from facade.domain.dmp import DocumentAnswer, Retrieved
-from facade.domain.document import DocumentEntry
+from facade.domain.document import Availability, DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import NotFound
 from facade.domain.ins import INS
@@ -120,8 +120,16 @@ def find_current(case: Case, logical_id: str) -> tuple[Dossier, DocumentEntry]:
 def judged(case: Case, dossier: Dossier, answer: DocumentAnswer, logical_id: str) -> DocumentEntry:
     """The current version of one document of an answer, once the caller was judged on it. Raises NotFound."""
     versions = [entry for entry in answer.entries if entry.logical_id == logical_id]
-    if not versions:
+    current = max(versions, key=lambda entry: entry.version, default=None)
+    if answer.warnings and not _certainly_seen(case, dossier, current):
+        # The version that is missing may carry the labels that hide the document.
+        raise answer.warnings[0]
+    if current is None:
         raise NotFound.of("document.unknown")
-    current = max(versions, key=lambda entry: entry.version)
     case.require(dossier, current)
     return current
+
+
+def _certainly_seen(case: Case, dossier: Dossier, current: DocumentEntry | None) -> bool:
+    certain = current is not None and current.availability is not Availability.DEPRECATED
+    return certain and current is not None and case.sees(dossier, current)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from facade.domain.dmp import DmpGateway, DmpSession, DocumentAnswer
 from facade.domain.document import Availability, DocumentEntry
+from facade.domain.errors import DmpRefused
 
 # A question that finds nothing: no object has this name.
 NOTHING = ("00000000-0000-4000-8000-000000000000",)
@@ -25,27 +26,54 @@ def newest(entries: Iterable[DocumentEntry]) -> dict[str, DocumentEntry]:
     return found
 
 
+def as_they_are(
+    gateway: DmpGateway,
+    session: DmpSession,
+    entries: Iterable[DocumentEntry],
+    *,
+    also: Iterable[str] = (),
+    always: bool = False,
+) -> tuple[dict[str, DocumentEntry], tuple[DmpRefused, ...]]:
+    """The current version of these documents, and of those of the logical ids ``also``, by logical id.
+
+    The DMP is asked again for what a Deprecated entry is now. Where that answer is not whole, what it was to settle is
+    left out: the version that is missing may carry the labels that hide the document. ``always``: it is asked even
+    where nothing is in doubt, or that question would tell of a document nobody may know of.
+    """
+    found = newest(entries)
+    doubtful = {each for each, entry in found.items() if entry.availability is Availability.DEPRECATED}
+    asked = doubtful | (set(also) - set(found))
+    if not asked and not always:
+        return found, ()
+    answer = gateway.get_documents(session, logical_ids=sorted(asked) or NOTHING)
+    told = newest(entry for entry in answer.entries if entry.logical_id in asked)
+    settled = {
+        each: entry
+        for each, entry in newest((*told.values(), *(found[each] for each in doubtful & set(told)))).items()
+        if entry.availability is not Availability.DEPRECATED or not answer.warnings
+    }
+    return {each: entry for each, entry in found.items() if each not in doubtful} | settled, answer.warnings
+
+
 def only_current(
     gateway: DmpGateway, session: DmpSession, answer: DocumentAnswer, *, always: bool = False
 ) -> DocumentAnswer:
-    """The answer without versions that are not current. The DMP is asked again for what a Deprecated entry is now.
-
-    ``always``: also where none is, or that second question would tell that there is one nobody may know of.
-    """
+    """The answer without versions that are not current, and without those of which that is not certain."""
     found = newest(answer.entries)
-    doubtful = [entry.logical_id for entry in found.values() if entry.availability is Availability.DEPRECATED]
-    if not doubtful and not always:
-        return DocumentAnswer(tuple(found.values()), answer.warnings)
-    again = gateway.get_documents(session, logical_ids=doubtful or NOTHING)
-    current = newest((*found.values(), *(entry for entry in again.entries if entry.logical_id in found)))
-    kept = tuple(entry for entry in found.values() if entry.version == current[entry.logical_id].version)
-    return DocumentAnswer(kept, (*answer.warnings, *again.warnings))
+    now, warnings = as_they_are(gateway, session, found.values(), always=always)
+    kept = tuple(entry for each, entry in found.items() if each in now and now[each].version == entry.version)
+    return DocumentAnswer(kept, (*answer.warnings, *warnings))
 
 
 def named(gateway: DmpGateway, session: DmpSession, unique_ids: Sequence[str], uuids: Sequence[str]) -> DocumentAnswer:
-    """The current version of the documents of these uniqueIds, entryUUIDs or logicalIds."""
-    answer = every_version(gateway, session, unique_ids=unique_ids, uuids=uuids)
-    return DocumentAnswer(tuple(newest(answer.entries).values()), answer.warnings)
+    """The current version of the documents of these uniqueIds, entryUUIDs or logicalIds.
+
+    How often the DMP is asked depends on the question only, never on what is found.
+    """
+    answers = _by_names(gateway, session, unique_ids, uuids)
+    entries = [entry for answer in answers for entry in answer.entries]
+    now, warnings = as_they_are(gateway, session, entries, also=uuids, always=True)
+    return DocumentAnswer(tuple(now.values()), (*(each for answer in answers for each in answer.warnings), *warnings))
 
 
 def every_version(
@@ -60,11 +88,21 @@ def every_version(
 
     How often the DMP is asked depends on the question only, never on what is found.
     """
-    found: list[DocumentEntry] = []
+    answers = _by_names(gateway, session, unique_ids, uuids)
+    entries = [entry for answer in answers for entry in answer.entries]
+    wanted = sorted({*logical_ids, *uuids, *(entry.logical_id for entry in entries)})
+    answers.append(gateway.get_documents(session, logical_ids=wanted or NOTHING))
+    return DocumentAnswer(
+        (*entries, *answers[-1].entries), tuple(each for answer in answers for each in answer.warnings)
+    )
+
+
+def _by_names(
+    gateway: DmpGateway, session: DmpSession, unique_ids: Sequence[str], uuids: Sequence[str]
+) -> list[DocumentAnswer]:
+    answers = []
     if unique_ids:
-        found.extend(gateway.get_documents(session, unique_ids=unique_ids).entries)
+        answers.append(gateway.get_documents(session, unique_ids=unique_ids))
     if uuids:
-        found.extend(gateway.get_documents(session, entry_uuids=uuids).entries)
-    wanted = sorted({*logical_ids, *uuids, *(entry.logical_id for entry in found)})
-    answer = gateway.get_documents(session, logical_ids=wanted or NOTHING)
-    return DocumentAnswer((*found, *answer.entries), answer.warnings)
+        answers.append(gateway.get_documents(session, entry_uuids=uuids))
+    return answers

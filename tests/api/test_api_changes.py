@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 import requests
 
+from facade.translation.fhir_xml import to_dict
 from tests.support.api import Resource, part, submission, transactions, valid
 from tests.support.demo import JSON_PATCH, MASKS, RunningDemo, codes_of
 
@@ -84,6 +85,16 @@ def test_new_documents_are_told_with_the_time_of_their_lot(demo: RunningDemo) ->
     assert (entry["resource"], entry["fullUrl"]) == (read, f"{demo.fhir}/DocumentReference/{document}")
     changed = datetime.fromisoformat(entry["response"]["lastModified"])
     assert abs(datetime.now(UTC) - changed) < timedelta(minutes=2)
+
+
+def test_changes_are_answered_in_xml(demo: RunningDemo) -> None:
+    document = _published(demo)
+    params = {"patient.identifier": demo.ins(PATIENT), "known": "none"}
+    headers = {"Accept": "application/fhir+xml"}
+    answer = demo.call(READER, "GET", "/DocumentReference/$changes", params=params, headers=headers)
+    entries = to_dict(answer.content)["entry"]
+    assert entries[0] == _entry(_ask(demo), document)
+    assert entries[-1]["request"] == {"method": "DELETE", "url": "DocumentReference/none"}
 
 
 def test_later_openings_are_told_only_what_is_newer(demo: RunningDemo) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 import requests
 
+from facade.translation.fhir_xml import to_dict
 from tests.support.api import LIST_TYPES, URI, Resource, matches, part, submission, transactions, valid
 from tests.support.demo import MASKS, RunningDemo, codes_of, ids_of, pdf
 
@@ -152,6 +153,16 @@ def test_a_lot_is_read_as_it_was_submitted(demo: RunningDemo, lots: Lots) -> Non
     assert lots["C"]["note"] == [{"text": "Remarque"}]
     assert lots["A"]["title"] == "Été à l'hôpital"
     assert [each["url"] for each in lot["source"]["extension"]] == [f"{MHD}/ihe-authorOrg"]
+
+
+def test_lots_are_answered_in_xml(demo: RunningDemo, lots: Lots) -> None:
+    headers = {"Accept": "application/fhir+xml"}
+    read = demo.call(READER, "GET", f"/List/{lots['A']['id']}", headers=headers)
+    assert (read.status_code, read.headers["Content-Type"].split(";")[0]) == (200, "application/fhir+xml")
+    assert to_dict(read.content) == lots["A"]
+    params = {"patient.identifier": demo.ins(PATIENT), "date": "1991"}
+    found = demo.call(READER, "GET", "/List", params=params, headers=headers)
+    assert [each["resource"] for each in to_dict(found.content)["entry"]] == [lots["A"]]
 
 
 def test_post_finds_what_get_finds(demo: RunningDemo, lots: Lots) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from facade.embedded.misbehaviour import behave, order
+from tests.support.api import submission
 from tests.support.demo import RunningDemo, codes_of, ids_of, pdf, running_demo
 
+KINDS = ("List", "DocumentReference")
 # fault, how many times it happens (None: always), status and code a search is answered with
 SEARCHES: list[tuple[str, int | None, int, str]] = [
     ("delay", 1, 200, ""),
@@ -82,6 +84,37 @@ def test_an_incomplete_answer_is_given_with_its_warning(faulty: RunningDemo) -> 
     assert ids_of(answer.json())
     outcome = answer.json()["entry"][-1]
     assert (outcome["search"]["mode"], outcome["resource"]["issue"][0]["severity"]) == ("outcome", "warning")
+
+
+def test_an_incomplete_answer_never_shows_what_a_later_version_hides(faulty: RunningDemo) -> None:
+    """The half of the answer that comes holds the version from before the document was masked."""
+    lot = faulty.post("author-doctor", "", submission(faulty, "adult")).json()["entry"]
+    places = [each["response"]["location"].split("/") for each in lot]
+    sealed, document = (places[number][places[number].index(kind) + 1] for number, kind in enumerate(KINDS))
+    published = faulty.call("author-doctor", "GET", f"/DocumentReference/{document}").json()
+    assert faulty.label("author-doctor", document, "MASQUE_PS").status_code == 200
+    misbehave(faulty, "TD3.1", "partial-success")
+    for status in ("current", "superseded", "current,superseded"):
+        ways = [{"_id": document}, *({"identifier": each["value"]} for each in published["identifier"]), {}]
+        for way in (*ways, {"identifier": published["masterIdentifier"]["value"]}):
+            answer = faulty.search("other-doctor", "adult", status=status, **way)
+            assert document not in ids_of(answer.json()), way
+    patient = {"patient.identifier": faulty.ins("adult")}
+    for path, params in (("/List", {}), ("/List", {"_id": sealed}), ("/DocumentReference/$changes", {})):
+        answer = faulty.call("other-doctor", "GET", path, params={**patient, **params})
+        # Associations that may be missing refuse the whole.
+        assert (answer.status_code in (200, 502, 503), document in answer.text) == (True, False), path
+    for path in (f"/DocumentReference/{document}", f"/Binary/{document}", f"/List/{sealed}"):
+        assert faulty.call("other-doctor", "GET", path).status_code in (404, 502, 503), path
+
+
+def test_nothing_is_called_gone_by_an_incomplete_answer(faulty: RunningDemo) -> None:
+    document = faulty.publish("author-doctor", "adult")["id"]
+    params = {"patient.identifier": faulty.ins("adult"), "known": document, "since": "2999"}
+    misbehave(faulty, "TD3.1", "partial-success", 1)
+    answer = faulty.call("nurse", "GET", "/DocumentReference/$changes", params=params).json()
+    assert [each["request"]["method"] for each in answer["entry"]] == ["GET"], "its outcome alone"
+    assert answer["entry"][0]["response"]["outcome"]["issue"][0]["severity"] == "warning"
 
 
 def test_an_entry_that_came_twice_is_counted_once(faulty: RunningDemo) -> None:
