@@ -24,7 +24,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("conformance", __name__, description="What the facade's own resources are made of. No token.")
 _DATE = "2026-11-22"
 _URL = (Parameter("url", "uri", "Canonical URL"),)
-_CACHED = {"Cache-Control": "public, max-age=3600"}
+_CACHED = {"Cache-Control": "public, max-age=3600", "Vary": "Accept"}
 
 
 def _serves(path: str, declaration: Declaration, text: str) -> Callable[[View], View]:

@@ -28,7 +28,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``)."""
+    """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``).
+
+    ``operation`` is the canonical URL of the OperationDefinition of an operation that has a published one.
+    """
 
     interaction: str
     resource: str = ""
@@ -37,6 +40,7 @@ class Declaration:
     conditional_update: bool = False
     conditional_create: bool = False
     conditional_read: bool = False
+    operation: str = ""
     body: str = ""
 
 

@@ -105,4 +105,8 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
             {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}
             for parameter in parameters.values()
         ]
+    operations = sorted({each.operation for each in declarations if each.operation})
+    if operations:
+        named = [{"name": url.rpartition("/")[2], "definition": url} for url in operations]
+        resource["operation"] = named
     return resource
