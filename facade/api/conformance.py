@@ -35,7 +35,7 @@ _NOTICE = {
     "200": {"description": "The notice", "content": {"text/plain": {"schema": {"type": "string"}}}},
     **refusals({"400": "There is no notice of this case"}),
 }
-_CACHED = {"Cache-Control": "public, max-age=3600"}
+_CACHED = {"Cache-Control": "public, max-age=3600", "Vary": "Accept"}
 
 
 def _serves(

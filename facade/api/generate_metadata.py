@@ -18,7 +18,11 @@ from facade.translation.resources import child, objects
 
 blueprint = Blueprint("generate-metadata", __name__, description="Metadata of a CDA")
 _CDA = "application/hl7-cda+xml"
-_OPERATION = Declaration("", "DocumentReference", body=f"{JSON} {XML} {_CDA}")
+_OPERATION = Declaration(
+    "",
+    "DocumentReference",
+    body=f"{JSON} {XML} {_CDA}",
+)
 
 
 @interaction(blueprint, "POST", "/DocumentReference/$generate-metadata", _OPERATION, 200)

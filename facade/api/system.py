@@ -42,10 +42,14 @@ def transaction() -> Response:
     if (there := _already_there(parts, order.subject.ins)) is not None:
         return fhir(_response(parts, _existing_entries(parts, there)))
     published = publishing.publish(services(), actor(), order)
-    entries = _response(parts, _created_entries(parts, published))
-    if preference() == "OperationOutcome":
-        _tell(entries["entry"][0], publication_issues(published))
-    return fhir(entries)
+    response = _response(parts, _created_entries(parts, published))
+    entries, wanted = response["entry"], preference("minimal")
+    if wanted == "OperationOutcome":
+        _tell(entries[0], publication_issues(published))
+    if wanted == "representation":
+        for part, resource in zip(parts.documents, published.resources, strict=True):
+            entries[part.index]["resource"] = resource
+    return fhir(response)
 
 
 def _already_there(parts: SubmissionParts, patient: INS) -> list[Existing] | None:

@@ -63,7 +63,9 @@ def test_the_capability_statement_says_what_a_client_must_know(demo: RunningDemo
         "application/json-patch+json",
     }
     documents = next(each for each in statement["rest"][0]["resource"] if each["type"] == "DocumentReference")
-    assert documents["conditionalUpdate"] is True
+    assert documents["conditionalUpdate"] is documents["conditionalCreate"] is True
+    assert documents["conditionalRead"] == "not-match"
+    assert [each["name"] for each in documents["operation"]] == ["generate-metadata"]
     names = {each["name"] for each in documents["searchParam"]}
     assert {"patient.identifier", "patient", "status", "type", "category", "date", "identifier", "isArchived"} <= names
     assert all(each["documentation"] for each in documents["searchParam"])

@@ -272,6 +272,15 @@ def test_prefer_chooses_what_a_publication_answers(demo: RunningDemo) -> None:
     assert valid(bundle, "Bundle")["entry"][0]["response"]["outcome"]["issue"]
 
 
+@pytest.mark.parametrize("prefer", ["", "return=minimal", "return=representation"])
+def test_a_lot_answers_with_its_documents_where_they_are_asked_for(demo: RunningDemo, prefer: str) -> None:
+    answer = valid(demo.post(WRITER, "", submission(demo, "adult", pdf(), pdf()), Prefer=prefer), "Bundle")
+    given = [each["resource"] for each in answer["entry"] if "resource" in each]
+    places = [each["response"]["location"].partition("/") for each in answer["entry"]]
+    made = [place for kind, _, place in places if kind == "DocumentReference"]
+    assert [each["id"] for each in given] == (made if "representation" in prefer else [])
+
+
 # The codes of MHD table 3.65.4.1.3-1; it has none for signs.
 RELATIONS = {
     "appends": ["relation.not-supported", "PartialAppendContentNotProcessed"],

@@ -77,6 +77,37 @@ def test_bytes_that_are_not_the_document_asked_for_are_never_shown(
     assert (answer.status_code, codes_of(answer)) == (status, [code])
 
 
+def _batch(demo: RunningDemo, documents: list[str]) -> list[tuple[str, str]]:
+    """The status of each entry of a batch of Binaries and, where it is refused, its code."""
+    entries = [{"request": {"method": "GET", "url": f"Binary/{document}"}} for document in documents]
+    answer = demo.post("nurse", "", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+    assert answer.status_code == 200, answer.text
+    found = []
+    for entry in answer.json()["entry"]:
+        issues = entry["response"].get("outcome", {}).get("issue", [])
+        found.append(
+            (entry["response"]["status"][:3], "".join(each["details"]["coding"][0]["code"] for each in issues))
+        )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("what", "times", "expected"),
+    [
+        ("wrong-hash", 1, ("200", "")),
+        ("wrong-hash", None, ("502", "dmp.document-mismatched")),
+        ("other-document", None, ("502", "dmp.document-mismatched")),
+        ("close-mid", None, ("503", "dmp.connection-lost")),
+    ],
+)
+def test_a_batch_on_a_faulty_dmp_shows_no_wrong_document(
+    faulty: RunningDemo, what: str, times: int | None, expected: tuple[str, str]
+) -> None:
+    documents = [faulty.publish("author-doctor", "adult", pdf())["id"] for _ in range(2)]
+    misbehave(faulty, "TD3.2", what, times)
+    assert _batch(faulty, documents) == [expected] * 2
+
+
 def test_an_incomplete_answer_is_given_with_its_warning(faulty: RunningDemo) -> None:
     misbehave(faulty, "TD3.1", "partial-success")
     answer = faulty.search("nurse", "adult")
