@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from facade.dmp import ebrim_write, hl7v3, multipart, retrieve, soap, xds
 from facade.dmp.ebrim_lots import read_associations, read_lots
@@ -18,7 +18,7 @@ from tests.support.dmp_entries import CDA, ENTRY, PATIENT
 from tests.support.dmp_server import Reply, envelope, mtom
 from tests.support.fuzzing import check, restructured, spoiled
 
-EXAMPLES = settings(max_examples=250, deadline=None)
+EXAMPLES = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MESSAGE = "urn:uuid:6f0c0000-0000-4000-8000-000000000001"
 LIMITS = (64 * 1024 * 1024, 16)
 SECRETS = (PATIENT.value, "PAT-TROIS", "DOMINIQUE", "Accentué", "NAISSANCE")

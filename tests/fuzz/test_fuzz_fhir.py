@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facade import knowledge
@@ -27,7 +27,7 @@ from tests.support.api import cda
 from tests.support.fuzzing import check, restructured, spoiled
 from tests.support.translation import DOCTOR, NOW, PATIENT, RULES, Json, author, context, entry, publication, tables
 
-EXAMPLES = settings(max_examples=250, deadline=None)
+EXAMPLES = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAME = "ZZYZX-NOM"
 PERSON: Json = {
     "resourceType": "Patient",

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facade.domain.errors import Unauthenticated
@@ -32,7 +32,7 @@ from tests.support.identity import (
     signed,
 )
 
-EXAMPLES = settings(max_examples=250, deadline=None)
+EXAMPLES = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ISSUER = "https://psc.example.org/realms/psc"
 CLAIMS = professional_claims(ISSUER, exercice(activity(), activity("750000026")), cnf={"x5t#S256": "Zm9v"})
 TOKEN = signed(CLAIMS, realm=PSC)

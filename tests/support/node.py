@@ -24,7 +24,7 @@ def _install() -> None:
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
 
 
