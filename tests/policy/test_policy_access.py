@@ -221,6 +221,7 @@ def test_who_reads_which_trace() -> None:
     assert trace("representative", minor)
     assert not trace("representative", minor, secret=True)
     assert not trace("doctor", minor)
+    assert not trace("doctor", minor, person_id="899700000000")
     assert trace("doctor", minor, person_id=ME)
     assert trace("doctor", dossier(treating=True))
     assert not trace("structure", minor)
