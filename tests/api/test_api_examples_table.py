@@ -127,7 +127,9 @@ _PLACES: dict[str, Callable[[Resource, Resource, str], None]] = {
 def told(answer: requests.Response) -> str:
     """An answer as the table writes it."""
     if answer.ok:
-        return f"accepted {answer.status_code}"
+        statuses = [each["response"]["status"][:3] for each in answer.json().get("entry", [])]
+        refused = sorted({status for status in statuses if not status.startswith("2")})
+        return f"accepted {answer.status_code}" + (f", entries {', '.join(refused)}" if refused else "")
     codes = list(dict.fromkeys(codes_of(answer)))
     return f"refused {answer.status_code} " + ", ".join(f"`{code}`" for code in codes)
 
