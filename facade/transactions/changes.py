@@ -116,7 +116,8 @@ def _told(
     before = _replaced_documents(window, visible)
     resources = render.documents(services, patient, entries, before)
     changed = [Changed(resource, *kinds[entry.logical_id]) for entry, resource in zip(entries, resources, strict=True)]
-    return tuple(sorted(changed, key=lambda each: each.time.digits if each.time else "", reverse=True))
+    changed.sort(key=lambda each: (each.time.digits if each.time else "", each.resource["id"]), reverse=True)
+    return tuple(changed)
 
 
 def _kinds(window: _Window, visible: Mapping[str, DocumentEntry]) -> dict[str, tuple[Change, XdsTime | None]]:
