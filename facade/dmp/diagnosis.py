@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from facade.dmp.config import DmpConfig
+from facade.dmp.config import SERVICES, DmpConfig
 from facade.dmp.keys import Credential
 from facade.dmp.soap import SOAP
 
@@ -77,7 +77,7 @@ def of_services(config: DmpConfig, context: ssl.SSLContext) -> list[str]:
     if trouble := _handshake(address.hostname or "", address.port or 443, config.connect_timeout, context):
         return [f"{place}: {trouble}"]
     troubles: dict[str, list[str]] = {}
-    for service in config.services:
+    for service in SERVICES:
         if trouble := _request(config.url(service), config.read_timeout, context):
             troubles.setdefault(trouble, []).append(service)
     return [f"{place}, {', '.join(services)}: {trouble}" for trouble, services in troubles.items()]

@@ -87,7 +87,7 @@ class SoapGateway(Searches, Habilitations):
             return ()
         repository = self._config.repository_oid
         with self._channel.observed(_RETRIEVE):
-            body = retrieve.request(entries, repository)
+            body = retrieve.request(entries, repository, self._config.home_community_oid)
             answer = self._channel.call(_RETRIEVE, Mode.REINFORCED, session, body)
             expect(answer.body, f"{{{xds.XDSB}}}RetrieveDocumentSetResponse")
             status = answer.body.find(f"{{{xds.RS}}}RegistryResponse")
