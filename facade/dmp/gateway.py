@@ -132,9 +132,10 @@ class SoapGateway(Searches, Habilitations):
 
     def _existence(self, transaction: Transaction, reason: str, session: DmpSession) -> Dossier:
         mode = Mode.INDIRECT if session.caller.kind in _MACHINES else Mode.REINFORCED
-        body = hl7v3.existence_request(self._config, session.patient, datetime.now(UTC), reason)
+        asked = hl7v3.Asked(session.patient)
+        body = hl7v3.existence_request(self._config, asked, datetime.now(UTC), reason)
         with self._channel.observed(transaction):
-            return hl7v3.read_existence(self._channel.call(transaction, mode, session, body).body)
+            return hl7v3.read_existence(self._channel.call(transaction, mode, session, body).body, asked)
 
     def _change(
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part] = ()

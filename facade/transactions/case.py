@@ -22,6 +22,7 @@ from facade.policy import access
 from facade.policy.vocabulary import Scope
 from facade.records.traces import Trace
 from facade.transactions.actor import Actor
+from facade.transactions.same_record import own_documents
 from facade.transactions.services import Services
 
 Ask = Callable[[DmpSession], DocumentAnswer]
@@ -148,6 +149,8 @@ class Case:
     def ask(self, question: Ask, *, without_documents: bool = False) -> tuple[Dossier, DocumentAnswer]:
         """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at.
 
+        What an answer holds of another person is left out of it.
+
         ``without_documents``: a refusal of the DMP to list documents is an empty answer, not the end of the act.
         """
         self.precheck()
@@ -163,7 +166,7 @@ class Case:
             answer = DocumentAnswer((), (failure,))
         if answer is None:
             raise failure or NotFound.of("document.unknown")
-        return dossier, answer
+        return dossier, own_documents(dossier, self.patient, answer)
 
     def becomes(self, *acts: tuple[Act, str]) -> None:
         """Replace the act the Case was opened with by what the request turned out to be: acts and transactions."""
