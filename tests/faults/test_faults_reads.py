@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from facade.embedded.misbehaviour import behave, order
+from facade.embedded.misbehaviour import KINDS, behave, order
 from tests.support.demo import RunningDemo, codes_of, ids_of, pdf, running_demo
 
 # fault, how many times it happens (None: always), status and code a search is answered with
@@ -31,6 +33,8 @@ RETRIEVALS: list[tuple[str, int, str]] = [
     ("other-answer", 502, "dmp.answer-mismatched"),
     ("close-mid", 503, "dmp.connection-lost"),
 ]
+
+HERE = sorted(Path(__file__).parent.glob("test_*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +121,9 @@ def test_a_dmp_that_refuses_the_connection_is_unavailable(faulty: RunningDemo, w
     order(faulty.data, [{"what": what, "times": None}])
     answer = faulty.search("nurse", "adult")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+
+
+def test_every_kind_of_misbehaviour_is_met_by_a_client() -> None:
+    """A kind that is added to the embedded DMP needs a test of what the FHIR client gets."""
+    met = {path.stem: set(re.findall(r'"([a-z]+(?:-[a-z0-9]+)+|delay)"', path.read_text())) for path in HERE}
+    assert set(KINDS) - set().union(*met.values()) == set()
