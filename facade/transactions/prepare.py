@@ -12,6 +12,7 @@ from facade.domain.dossier import Dossier, Traits
 from facade.domain.errors import InvalidInput, NotFound
 from facade.transactions.case import Case
 from facade.transactions.services import Services
+from facade.transactions.succession import Succession
 from facade.transactions.versions import named
 from facade.translation import attachment, cda_read, cda_write
 from facade.translation.document_in import DocumentContext, DocumentDraft, read_document_reference
@@ -54,7 +55,7 @@ class Prepared:
         """The relatesTo codes the DMP has no equivalent of."""
         return self.draft.unsupported_relations
 
-    def cda(self, entry: DocumentEntry, traits: Traits, replaced: DocumentEntry | None) -> bytes:
+    def cda(self, entry: DocumentEntry, traits: Traits, line: Succession | None) -> bytes:
         """The CDA that goes to the DMP: the one given, or a level 1 made around the file with ``entry`` as header."""
         if self.is_cda:
             return self.content
@@ -63,8 +64,9 @@ class Prepared:
             self.content,
             self.media_type,
             traits=traits,
-            replaced_unique_id=replaced.unique_id if replaced else "",
-            version_number=2 if replaced else 1,
+            set_id=line.set_id if line else "",
+            replaced_unique_id=line.replaced_unique_id if line else "",
+            version_number=line.version_number if line else 1,
         )
 
 

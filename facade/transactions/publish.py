@@ -25,6 +25,7 @@ from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.prepare import Prepared, prepare, target_of_replacement
 from facade.transactions.services import Services
+from facade.transactions.succession import succession
 from facade.translation.document_in import DocumentContext
 from facade.translation.people_in import Fill
 from facade.translation.subject_in import Subject, read_subject
@@ -240,7 +241,8 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
     for draft in drafts:
         replaced = target_of_replacement(case, dossier, draft)
         named = complete.entry(draft.entry, draft.subject.source, traits)
-        content = draft.cda(named, traits, replaced)
+        line = succession(case, replaced) if replaced and not draft.is_cda else None
+        content = draft.cda(named, traits, line)
         entry = replace(
             named,
             replaces=replaced.entry_uuid if replaced else "",
