@@ -10,7 +10,8 @@ from typing import cast
 
 from lxml import etree
 
-Buffer = bytes | bytearray | memoryview
+from facade.domain.content import Buffer
+
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 _MISC = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _ENCODING = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")

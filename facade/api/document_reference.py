@@ -17,7 +17,7 @@ from facade.api.exchange import (
     XML,
     actor,
     body_bytes,
-    body_resource,
+    body_with_files,
     empty,
     error_table,
     fhir,
@@ -37,7 +37,7 @@ from facade.transactions import publish as publishing
 from facade.transactions.find_documents import Found, Page, find_documents
 from facade.transactions.read_document import read_document
 from facade.transactions.update_document import Updated, update_by_id, update_by_identifier
-from facade.translation import attachment, fhir_xml, validation
+from facade.translation import fhir_xml, validation
 from facade.translation.identifiers import read_document_identifier
 from facade.translation.search_in import SearchRequest, search_query
 from facade.translation.subject_in import read_patient_token
@@ -77,11 +77,10 @@ _DEFAULT_COUNT = 50
 @interaction(blueprint, "POST", "/DocumentReference", _CREATE, 201)
 def create() -> Response:
     """Publish one document (ITI-105): TD2.1."""
-    resource = body_resource("DocumentReference")
-    key, fingerprint = idempotency(resource)
-    texts = attachment.take_out(resource)
+    resource, files = body_with_files("DocumentReference")
+    key, fingerprint = idempotency(resource, files)
     validation.validate_resource(resource, "DocumentReference")
-    order = publishing.order_of_resource(services(), resource, texts.get(0), key=key, fingerprint=fingerprint)
+    order = publishing.order_of_resource(services(), resource, files.get(0), key=key, fingerprint=fingerprint)
     published = publishing.publish(services(), actor(), order)
     stored = published.resources[0]
     headers = {

@@ -20,7 +20,8 @@ from facade.domain.access import Purpose
 from facade.domain.errors import FacadeError, InvalidInput, Problem
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
-from facade.translation import fhir_xml
+from facade.translation import attachment, fhir_xml
+from facade.translation.cut import cut
 
 JSON = "application/fhir+json"
 XML = "application/fhir+xml"
@@ -89,7 +90,7 @@ def strict() -> bool:
     return "handling=strict" in request.headers.get("Prefer", "").replace(" ", "")
 
 
-def body_bytes(limit: int) -> bytes:
+def body_bytes(limit: int) -> bytearray:
     """The request body. Raises InvalidInput ``body.too-large`` before more than ``limit`` bytes are kept.
 
     Bodies that come slowly, or never, may hold half of the threads: above that FacadeError ``busy`` (503), so that
@@ -104,7 +105,7 @@ def body_bytes(limit: int) -> bytes:
         gate.release()
 
 
-def _read_body(limit: int) -> bytes:
+def _read_body(limit: int) -> bytearray:
     declared = request.content_length
     if declared is not None and declared > limit:
         _drain(min(declared, limit * _DRAIN_FACTOR))
@@ -113,14 +114,13 @@ def _read_body(limit: int) -> bytes:
     if declared is not None:
         return _read_exactly(stream, declared)
     if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
-        return b""
-    parts, total = [], 0
+        return bytearray()
+    body = bytearray()
     while chunk := stream.read(_CHUNK):
-        total += len(chunk)
-        if total > limit:
+        body += chunk
+        if len(body) > limit:
             raise InvalidInput.of("body.too-large", limit=str(limit))
-        parts.append(chunk)
-    return b"".join(parts)
+    return body
 
 
 def posted_parameters() -> list[tuple[str, str]]:
@@ -141,15 +141,45 @@ def body_resource(*expected: str) -> dict[str, Any]:
     Raises InvalidInput: ``body.media-type`` (415), ``body.not-json``, ``body.not-xml``, ``body.unsafe-xml``,
     ``body.not-a-resource``, ``resource.wrong-type``, ``body.too-large`` (413).
     """
+    xml, data = _body()
+    return _resource(data, xml, expected)
+
+
+def body_with_files(*expected: str) -> tuple[dict[str, Any], dict[int, Any]]:
+    """The resource of the body without its base64 texts, and those by entry number (``attachment.take_out``).
+
+    A long text becomes a Base64File and never a part of the parsed resource. Raises InvalidInput as ``body_resource``.
+    """
+    xml, data = _body()
+    rest, files = cut(data, xml=xml)
+    if files:
+        resource = _resource_of_rest(rest, xml, expected)
+        found = None if resource is None else attachment.put_back(attachment.take_out(resource), files)
+        if resource is not None and found is not None:
+            return resource, found
+    resource = _resource(data, xml, expected)
+    return resource, attachment.take_out(resource)
+
+
+def _body() -> tuple[bool, bytearray]:
+    """Whether the body is XML, and the body. Raises InvalidInput ``body.media-type``, once the body was read."""
     media_type = request.mimetype
-    limit = services().settings.max_body_bytes
-    if media_type in _XML_TYPES:
-        resource: Any = fhir_xml.to_dict(body_bytes(limit))
-    elif media_type in _JSON_TYPES:
-        resource = parse_json(body_bytes(limit))
-    else:
-        body_bytes(limit)
+    data = body_bytes(services().settings.max_body_bytes)
+    if media_type not in _XML_TYPES and media_type not in _JSON_TYPES:
         raise InvalidInput.of("body.media-type", "Content-Type", value=media_type[:60] or "-")
+    return media_type in _XML_TYPES, data
+
+
+def _resource_of_rest(data: bytes | bytearray, xml: bool, expected: tuple[str, ...]) -> dict[str, Any] | None:
+    """The resource of a body with marks in it; None when it is refused: the whole body tells why, and where."""
+    try:
+        return _resource(data, xml, expected)
+    except InvalidInput:
+        return None
+
+
+def _resource(data: bytes | bytearray, xml: bool, expected: tuple[str, ...]) -> dict[str, Any]:
+    resource: Any = fhir_xml.to_dict(data) if xml else parse_json(data)
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         raise InvalidInput.of("body.not-a-resource")
     _check_size(resource)
@@ -179,7 +209,7 @@ def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes | bytearray) -> Any:
     """Parse JSON. Raises InvalidInput ``body.not-json`` (with the position, never the content)."""
     try:
         return orjson.loads(data)
@@ -253,9 +283,9 @@ def _drain(amount: int) -> None:
         amount -= len(chunk)
 
 
-def _read_exactly(stream: Any, amount: int) -> bytes:
-    parts = []
-    while amount > 0 and (chunk := stream.read(amount)):
-        parts.append(chunk)
-        amount -= len(chunk)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def _read_exactly(stream: Any, amount: int) -> bytearray:
+    """The body in one buffer that grows in place: never joined from pieces."""
+    body = bytearray()
+    while len(body) < amount and (chunk := stream.read(min(_CHUNK, amount - len(body)))):
+        body += chunk
+    return body

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from flask import request
 
+from facade.translation.base64_file import Base64File
+
 _LONGEST = 200
 
 
-def idempotency(resource: dict[str, Any]) -> tuple[str, str]:
-    """The key of the request and what it is bound to: the body, whatever the order of its members.
+def idempotency(resource: dict[str, Any], files: Mapping[int, Any]) -> tuple[str, str]:
+    """The key of the request and what it is bound to: the resource, whatever the order of its members, and its files.
 
     Both are empty without the header: a digest of the whole body is not worth its time then.
     """
     key = request.headers.get("Idempotency-Key", "")[:_LONGEST]
     if not key:
         return "", ""
-    return key, hashlib.sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    bound = hashlib.sha256(orjson.dumps(resource, option=orjson.OPT_SORT_KEYS))
+    for number, file in sorted(files.items()):
+        bound.update(b"%d:" % number)
+        bound.update(file.digest("sha256") if isinstance(file, Base64File) else orjson.dumps(file))
+    return key, bound.hexdigest()

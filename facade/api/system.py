@@ -9,12 +9,12 @@ from flask_smorest import Blueprint
 
 from facade.api.declared import Declaration
 from facade.api.document_reference import publication_issues
-from facade.api.exchange import JSON, XML, actor, body_resource, fhir, preference, services
+from facade.api.exchange import JSON, XML, actor, body_with_files, fhir, preference, services
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
 from facade.transactions import publish as publishing
-from facade.translation import attachment, validation
+from facade.translation import validation
 from facade.translation.submission_in import SubmissionParts, read_submission_bundle
 
 blueprint = Blueprint("system", __name__, description="Transactions over several resources")
@@ -24,9 +24,8 @@ _RESPONSE_PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MH
 @interaction(blueprint, "POST", "", Declaration("transaction", body=f"{JSON} {XML}"), 200)
 def transaction() -> Response:
     """Provide Document Bundle (ITI-65): all or nothing."""
-    bundle = body_resource("Bundle")
-    key, fingerprint = idempotency(bundle)
-    contents = attachment.take_out(bundle)
+    bundle, contents = body_with_files("Bundle")
+    key, fingerprint = idempotency(bundle, contents)
     validation.validate_resource(bundle, "Bundle")
     parts = read_submission_bundle(bundle, contents)
     order = publishing.order_of_bundle(services(), parts, contents, key=key, fingerprint=fingerprint)

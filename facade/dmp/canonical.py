@@ -9,66 +9,64 @@ any of these, and the canonical form keeps each as it is once line ends are norm
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Iterator, Sequence
 
 from lxml import etree
 
+from facade.domain.content import Buffer, Content, digest_of
 from facade.xmlsafe import parse as parse_xml
 
 _RUN = re.compile(rb">([A-Za-z0-9+/=\r\n ]{16384,}+)(?=<)")
 _SLICE = 1024 * 1024
 
 
-def digest(content: bytes, hash_name: str) -> bytes | None:
+def digest(content: Content, hash_name: str) -> bytes | None:
     """The digest of the canonical form of ``content``; None when it is not XML that has one."""
-    pieces = _around_runs(content) or _whole(content)
-    if pieces is None:
-        return None
-    made = hashlib.new(hash_name, usedforsecurity=hash_name != "sha1")
-    for piece in pieces:
-        made.update(piece)
-    return made.digest()
+    pieces = content.pieces if len(content.pieces) > 1 else _cut(content.pieces[0])
+    found = _around_runs(pieces) or _whole(content)
+    return None if found is None else digest_of(found, hash_name)
 
 
-def _around_runs(content: bytes) -> Iterator[bytes] | None:
-    """The canonical form in pieces, None when there is nothing to cut out or the rest is not XML without it."""
-    spans = [match.span(1) for match in _RUN.finditer(content)]
-    if not spans:
+def _cut(data: Buffer) -> tuple[Buffer, ...]:
+    """Markup and runs in turn."""
+    view, cuts = memoryview(data), [0]
+    for match in _RUN.finditer(data):
+        cuts += match.span(1)
+    return tuple(view[start:end] for start, end in zip(cuts, [*cuts[1:], len(view)], strict=True))
+
+
+def _around_runs(pieces: Sequence[Buffer]) -> Iterator[Buffer] | None:
+    """The canonical form in pieces, None when nothing was cut out or the rest is not XML without it."""
+    markup, runs = pieces[::2], pieces[1::2]
+    if not runs:
         return None
     mark = secrets.token_hex(16).encode()
-    canonical = _canonical(mark.join(_between(content, spans)))
+    canonical = _canonical(mark.join(markup))
     rest = canonical.split(mark) if canonical is not None else []
     # Outside the root element a run of blanks is not text: then the rest was no XML, or the mark is not where it was.
-    return _joined(content, spans, rest) if len(rest) == len(spans) + 1 else None
+    return _joined(runs, rest) if len(rest) == len(markup) else None
 
 
-def _between(content: bytes, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-    starts = [0, *(end for _, end in spans)]
-    ends = [*(start for start, _ in spans), len(content)]
-    return (content[start:end] for start, end in zip(starts, ends, strict=True))
-
-
-def _joined(content: bytes, spans: Sequence[tuple[int, int]], rest: Sequence[bytes]) -> Iterator[bytes]:
+def _joined(runs: Sequence[Buffer], rest: Sequence[bytes]) -> Iterator[Buffer]:
     yield rest[0]
-    for (start, end), after in zip(spans, rest[1:], strict=True):
-        yield from _normal_line_ends(content, start, end)
+    for run, after in zip(runs, rest[1:], strict=True):
+        yield from _normal_line_ends(memoryview(run))
         yield after
 
 
-def _normal_line_ends(content: bytes, start: int, end: int) -> Iterator[bytes]:
+def _normal_line_ends(run: memoryview) -> Iterator[Buffer]:
     """A run with its line ends as a parser hands them on: CR LF and a lone CR are one LF."""
-    for position in range(start, end, _SLICE):
-        piece = content[position : min(position + _SLICE, end)]
-        if position > start and content[position - 1] == ord("\r"):
+    for position in range(0, len(run), _SLICE):
+        piece = bytes(run[position : position + _SLICE])
+        if position and run[position - 1] == ord("\r"):
             piece = piece.removeprefix(b"\n")
-        yield piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in piece else piece
 
 
-def _whole(content: bytes) -> Sequence[bytes] | None:
-    canonical = _canonical(content)
+def _whole(content: Content) -> Sequence[bytes] | None:
+    canonical = _canonical(bytes(content))
     return None if canonical is None else (canonical,)
 
 

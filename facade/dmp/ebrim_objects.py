@@ -34,6 +34,10 @@ class Incomplete(Exception):
     """An object without something every object of its kind has."""
 
 
+class LotSignature(Exception):
+    """The object is the signature document of a lot, which nobody reads."""
+
+
 class _Understood(dict[str, T], Generic[T]):
     """What texts mean, by text."""
 
@@ -118,12 +122,18 @@ class RegistryObject:
 
 
 def gather(element: etree._Element, texts: Texts) -> RegistryObject:
-    """Everything the children of a registry object say. What is not known is passed over."""
+    """Everything the children of a registry object say. What is not known is passed over.
+
+    Raises LotSignature as soon as that is seen: every second entry of a record may be one.
+    """
     found = RegistryObject(texts)
     for child in element:
         tag = child.tag
         if tag == _SLOT:
-            found.slots[child.get("name", "")] = _values(child)
+            name = child.get("name", "")
+            found.slots[name] = _values(child)
+            if name == "languageCode" and found.one(name) == xds.SIGNATURE_LANGUAGE:
+                raise LotSignature
         elif tag == _CLASSIFICATION:
             _gather_classification(child, found)
         elif tag == _IDENTIFIER:

@@ -12,7 +12,7 @@ from lxml import etree
 
 from facade.dmp import xds
 from facade.dmp.datatypes import read_cxi, read_source_patient
-from facade.dmp.ebrim_objects import Incomplete, RegistryObject, Texts, gather
+from facade.dmp.ebrim_objects import Incomplete, LotSignature, RegistryObject, Texts, gather
 from facade.domain.document import Availability, Coded, DocumentEntry
 from facade.domain.ins import INS
 from facade.domain.masking import Flag, Level, Masking
@@ -28,13 +28,19 @@ def read_entries(body: etree._Element, asked: INS) -> tuple[list[DocumentEntry],
     """The document entries below ``body`` and how many could not be understood.
 
     ``asked`` is the patient the question was about. An entry that is repeated counts once; of entries that share an
-    entryUUID and differ none is returned, for one of them may show what the other hides.
+    entryUUID and differ none is returned, for one of them may show what the other hides. The signature of a lot is
+    left out when its language says what it is, and marked when only its class does.
     """
     texts = Texts()
     found: dict[str, DocumentEntry | None] = {}
     unreadable = 0
+    signatures = set()
     for element in body.iter(_OBJECT):
-        gathered = gather(element, texts)
+        try:
+            gathered = gather(element, texts)
+        except LotSignature:
+            signatures.add(xds.bare_uuid(element.get("id", "")))
+            continue
         try:
             entry = _entry(element, gathered, asked)
         except Incomplete:
@@ -43,7 +49,7 @@ def read_entries(body: etree._Element, asked: INS) -> tuple[list[DocumentEntry],
         known = found.setdefault(entry.entry_uuid, entry)
         if known is not entry and known != entry:
             found[entry.entry_uuid] = None
-    entries = [entry for entry in found.values() if entry is not None]
+    entries = [entry for uuid, entry in found.items() if entry is not None and uuid not in signatures]
     return entries, unreadable + len(found) - len(entries)
 
 

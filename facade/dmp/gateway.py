@@ -22,6 +22,7 @@ from facade.dmp.multipart import Part
 from facade.dmp.searches import Searches
 from facade.dmp.vihf import AssertionMaker, Mode
 from facade.domain.caller import CallerKind
+from facade.domain.content import Content
 from facade.domain.dmp import DmpSession, Retrieved
 from facade.domain.document import Availability, DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier
@@ -148,7 +149,7 @@ class SoapGateway(Searches, Habilitations):
         content = xades.sign_lot(submission, self._sign, self._config.lot_signature_hash, datetime.now(UTC))
         unique_id = f"2.25.{uuid.uuid4().int}"
         entry = ebrim_write.signature_entry(submission.lot, submission.documents[0].entry, unique_id)
-        return NewDocument(replace(entry, size=len(content)), content)
+        return NewDocument(replace(entry, size=len(content)), Content.of(content))
 
 
 def _attachments(documents: Sequence[tuple[str, NewDocument]]) -> tuple[list[Part], str]:

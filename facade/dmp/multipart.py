@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-Buffer = bytes | bytearray | memoryview
+from facade.domain.content import Buffer, Content
+
 _Whole = bytes | bytearray
 MAX_PARTS = 512
 _MAX_HEADER = 16 * 1024
@@ -31,7 +32,7 @@ class Part:
 
     cid: str
     mime_type: str
-    content: Buffer = field(repr=False)
+    content: Content = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _write(boundary: bytes, start: str, root: bytes, parts: Sequence[Part], acti
     head = b"--" + boundary + _part_header(start, kind) + root
     for part in parts:
         yield head + b"\r\n--" + boundary + _part_header(part.cid, part.mime_type)
-        yield part.content
+        yield from part.content
         head = b""
     yield head + b"\r\n--" + boundary + b"--\r\n"
 

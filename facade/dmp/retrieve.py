@@ -14,9 +14,10 @@ import pybase64
 from lxml import etree
 
 from facade.dmp import xds
-from facade.dmp.multipart import Buffer, normal_cid
+from facade.dmp.multipart import normal_cid
 from facade.dmp.soap import XOP, SoapAnswer
 from facade.dmp.xmltext import text
+from facade.domain.content import Buffer
 from facade.domain.dmp import Retrieved
 from facade.domain.document import DocumentEntry
 from facade.domain.errors import DmpUnavailable

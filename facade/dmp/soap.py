@@ -13,8 +13,8 @@ from lxml import etree
 
 from facade.dmp import multipart
 from facade.dmp.http import HttpAnswer
-from facade.dmp.multipart import Buffer
 from facade.dmp.xmltext import attribute, text
+from facade.domain.content import Buffer
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.xmlsafe import parse as parse_xml
 

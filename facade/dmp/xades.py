@@ -7,7 +7,6 @@ namespace the DMP uses), W3C XML Signature; DMP interface TD2.1.
 from __future__ import annotations
 
 import base64
-import hashlib
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,6 +16,7 @@ from facade.dmp import xds
 from facade.dmp.canonical import digest as canonical_digest
 from facade.dmp.keys import Credential
 from facade.dmp.xmltext import text
+from facade.domain.content import digest_of
 from facade.domain.document import NewDocument, Submission
 from facade.xmlsafe import parse as parse_xml
 
@@ -82,8 +82,8 @@ def _document_reference(document: NewDocument, hash_name: str) -> str:
     uri = f"urn:oid:{document.entry.unique_id}"
     canonical = canonical_digest(document.content, hash_name) if document.entry.mime_type.endswith("xml") else None
     if canonical is None:
-        return _reference(uri, _digest(document.content, hash_name), hash_name)
-    return _reference(uri, base64.b64encode(canonical).decode(), hash_name, transform=_TRANSFORM)
+        return _reference(uri, _base64(document.content.digest(hash_name)), hash_name)
+    return _reference(uri, _base64(canonical), hash_name, transform=_TRANSFORM)
 
 
 def _signed_properties(credential: Credential, hash_name: str, now: datetime) -> str:
@@ -124,4 +124,8 @@ def _digest_of(fragment: str, hash_name: str) -> str:
 
 
 def _digest(data: bytes, hash_name: str) -> str:
-    return base64.b64encode(hashlib.new(hash_name, data, usedforsecurity=hash_name != "sha1").digest()).decode()
+    return _base64(digest_of((data,), hash_name))
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

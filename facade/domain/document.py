@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from facade.domain.content import Content
 from facade.domain.ins import INS
 from facade.domain.masking import Masking
 
@@ -181,7 +182,7 @@ class NewDocument:
     """A document on its way to the DMP: its metadata and its bytes (a CDA)."""
 
     entry: DocumentEntry
-    content: bytes = field(repr=False)
+    content: Content = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

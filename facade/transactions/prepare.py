@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.content import Content
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.errors import InvalidInput, NotFound
@@ -15,6 +16,7 @@ from facade.transactions.services import Services
 from facade.transactions.succession import Succession
 from facade.transactions.versions import named
 from facade.translation import attachment, cda_read, cda_write
+from facade.translation.base64_file import Base64File
 from facade.translation.document_in import DocumentContext, DocumentDraft, read_document_reference
 from facade.translation.identifiers import DocumentTarget
 from facade.translation.people_in import Fill
@@ -26,13 +28,16 @@ _CDA_TYPES = ("text/xml", "application/xml", "application/hl7-cda+xml")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that was read and checked. ``sha1`` and ``size`` are of the file the client sent."""
+    """A document that was read and checked. ``sha1`` and ``size`` are of the ``file`` the client sent.
+
+    ``given`` is the file where it is a CDA: it goes to the DMP as it is.
+    """
 
     draft: DocumentDraft
-    content: bytes = field(repr=False)
+    file: Base64File = field(repr=False)
     sha1: str
     size: int
-    is_cda: bool
+    given: Content | None
     subject: Subject = field(repr=False)
 
     @property
@@ -55,13 +60,13 @@ class Prepared:
         """The relatesTo codes the DMP has no equivalent of."""
         return self.draft.unsupported_relations
 
-    def cda(self, entry: DocumentEntry, traits: Traits, line: Succession | None) -> bytes:
+    def cda(self, entry: DocumentEntry, traits: Traits, line: Succession | None) -> Content:
         """The CDA that goes to the DMP: the one given, or a level 1 made around the file with ``entry`` as header."""
-        if self.is_cda:
-            return self.content
+        if self.given is not None:
+            return self.given
         return cda_write.wrap(
             entry,
-            self.content,
+            self.file,
             self.media_type,
             traits=traits,
             set_id=line.set_id if line else "",
@@ -75,18 +80,19 @@ def prepare(
     subject: Subject,
     context: DocumentContext,
     resource: dict[str, Any],
-    text: str | None,
+    data: Any,
     index: Mapping[str, Any],
 ) -> Prepared:
     """Read one DocumentReference and its bytes. Raises InvalidInput with everything that is wrong."""
-    if text is None:
+    if data is None:
         raise InvalidInput.of("attachment.missing", f"{_CONTENT}.data")
-    content = attachment.decode(text, f"{_CONTENT}.data")
+    file = attachment.decode(data, f"{_CONTENT}.data")
     media_type = _media_type(resource)
-    header = None
+    header = given = None
     if media_type in _CDA_TYPES:
-        header = cda_read.read_header(content)
-    elif cda_read.is_cda(content):
+        content = bytes(file)
+        header, given = cda_read.read_header(content), Content.of(content)
+    elif cda_read.is_cda(file.head()):
         raise InvalidInput.of("attachment.is-cda", f"{_CONTENT}.contentType", value=media_type[:60])
     draft = read_document_reference(resource, subject, context, index=index, cda=header, media_type=media_type)
     if header is None and services.codes.format_of_media(media_type) is None:
@@ -94,10 +100,10 @@ def prepare(
         raise InvalidInput.of(
             "media-type.not-wrapped", f"{_CONTENT}.contentType", value=media_type[:60], available=available
         )
-    sha1, size = attachment.check_attachment(draft.attachment, content)
+    sha1, size = attachment.check_attachment(draft.attachment, file)
     if header is not None and (problems := cda_read.check_against(header, draft.entry)):
         raise InvalidInput(problems)
-    return Prepared(draft, content, sha1, size, header is not None, subject)
+    return Prepared(draft, file, sha1, size, given, subject)
 
 
 def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> DocumentEntry | None:

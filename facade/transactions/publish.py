@@ -6,7 +6,6 @@ the ledger (duplicate), and only then is anything sent. Sources: référentiel E
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,8 +37,8 @@ from facade.translation.times import from_fhir
 class Order:
     """What a client asks to be published.
 
-    ``documents`` pairs each DocumentReference with the base64 text of its attachment; ``lot`` is the List of an
-    ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
+    ``documents`` pairs each DocumentReference with its file: a Base64File, or what was given as base64 text;
+    ``lot`` is the List of an ITI-65 Bundle, None for ITI-105; ``index`` resolves references inside a Bundle.
     """
 
     subject: Subject
@@ -241,12 +240,12 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
     for draft in drafts:
         replaced = target_of_replacement(case, dossier, draft)
         named = complete.entry(draft.entry, draft.subject.source, traits)
-        line = succession(case, replaced) if replaced and not draft.is_cda else None
+        line = succession(case, replaced) if replaced and draft.given is None else None
         content = draft.cda(named, traits, line)
         entry = replace(
             named,
             replaces=replaced.entry_uuid if replaced else "",
-            hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
+            hash=content.digest("sha1").hex(),
             size=len(content),
         )
         documents.append(NewDocument(entry, content))

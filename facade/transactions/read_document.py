@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.content import Buffer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import NotFound
@@ -18,6 +19,7 @@ from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.services import Services
 from facade.translation import cda_read
+from facade.translation.base64_file import Base64File
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Content:
     """A document's bytes in one of its forms."""
 
     media_type: str
-    data: bytes | memoryview
+    data: Buffer | Base64File
     version: int
 
 

@@ -6,13 +6,12 @@ Source: MHD 4.2.3 (attachment.hash is the SHA-1, attachment.size the bytes befor
 
 from __future__ import annotations
 
-import hashlib
 from base64 import b64decode
+from collections.abc import Mapping
 from typing import Any
 
-import pybase64
-
 from facade.domain.errors import InvalidInput, Problem
+from facade.translation.base64_file import Base64File
 from facade.translation.resources import child, objects
 from facade.translation.tables import Json
 
@@ -36,28 +35,36 @@ def take_out(body: Json) -> dict[int, Any]:
     return taken
 
 
-def decode(data: object, expression: str = "DocumentReference.content.attachment.data") -> bytes:
-    """The bytes of a base64 text. Raises InvalidInput ``attachment.not-base64`` or ``attachment.empty``."""
+def put_back(taken: Mapping[int, Any], files: Mapping[str, Base64File]) -> dict[int, Any] | None:
+    """``taken`` with the files that were cut out of the body in place of their marks; None when one is missing."""
+    found = {number: files.get(data, data) if isinstance(data, str) else data for number, data in taken.items()}
+    return found if sum(isinstance(data, Base64File) for data in found.values()) == len(files) else None
+
+
+def decode(data: object, expression: str = "DocumentReference.content.attachment.data") -> Base64File:
+    """The file of a base64 text. Raises InvalidInput ``attachment.not-base64`` or ``attachment.empty``."""
+    if isinstance(data, Base64File):
+        return data
     if not isinstance(data, str):
         raise InvalidInput.of("attachment.not-base64", expression)
     try:
-        content = base64_bytes(data)
+        file = base64_file(data)
     except ValueError:
         raise InvalidInput.of("attachment.not-base64", expression) from None
-    if not content:
+    if not len(file):
         raise InvalidInput.of("attachment.empty", expression)
-    return content
+    return file
 
 
 def check_attachment(
-    attachment: Json, content: bytes, expression: str = "DocumentReference.content.attachment"
+    attachment: Json, content: Base64File, expression: str = "DocumentReference.content.attachment"
 ) -> tuple[str, int]:
     """The SHA-1 (hex) and size of the content, compared with the attachment's own where it gives them.
 
     The hash may be written as base64 of the bytes (MHD), as hex, or as base64 of the hex (IHE's examples).
     Raises InvalidInput with ``attachment.hash-mismatch`` and/or ``attachment.size-mismatch``.
     """
-    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    digest = content.digest("sha1").hex()
     problems: list[Problem] = []
     given_hash, given_size = attachment.get("hash"), attachment.get("size")
     if given_hash is not None and _hex_of(given_hash) != digest:
@@ -70,16 +77,16 @@ def check_attachment(
     return digest, len(content)
 
 
-def base64_bytes(data: str) -> bytes:
-    """The bytes of a base64 text, which may be folded with blanks. Raises ValueError for anything else."""
+def base64_file(data: str) -> Base64File:
+    """The file of a base64 text, which may be folded with blanks. Raises ValueError for anything else."""
     try:
-        return pybase64.b64decode(data, validate=True)
+        return Base64File.read(data)
     except ValueError:
         # FHIR R4 lets a base64Binary be folded with blanks; only then is the text copied without them.
         folded = "".join(data.split())
         if len(folded) == len(data):
             raise
-        return pybase64.b64decode(folded, validate=True)
+        return Base64File.read(folded)
 
 
 def _take(resource: Json) -> Any:

@@ -6,15 +6,18 @@ Source: HL7 CDA R2; CI-SIS "Structuration minimale", "Lien entre l'en-tête CDA 
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass, field
 
 from lxml import etree
 
 from facade import xmlsafe
+from facade.domain.content import Buffer
 from facade.domain.document import Coded, DocumentEntry, XdsTime
 from facade.domain.errors import InvalidInput, Problem
 from facade.domain.ins import InsKind
-from facade.translation.attachment import base64_bytes
+from facade.translation.attachment import base64_file
+from facade.translation.base64_file import Base64File
 from facade.translation.problems import shown
 from facade.translation.times import from_hl7
 
@@ -23,6 +26,8 @@ _ROOT = f"{HL7}ClinicalDocument"
 _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _OPENING = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?ClinicalDocument[\s/>]")
 _STYLESHEET = re.compile(rb"<\?xml-stylesheet\s[^?]*?href\s*=\s*[\"'](?!#)")
+_BODY = re.compile(rb"<(?:[\w.-]+:)?nonXMLBody\b[^<>]*>\s*<(?:[\w.-]+:)?text\b[^<>]*[^<>/]>\s*")
+_LONG, _HEAD_BYTES, _TAIL_BYTES = 64 * 1024, 256 * 1024, 8 * 1024
 _INS_ROOTS = {kind.value for kind in InsKind}
 _DAY = 8
 
@@ -62,12 +67,12 @@ def is_cda(content: bytes) -> bool:
     return bool(_OPENING.match(content, prolog.end() if prolog else 0))
 
 
-def read_header(data: bytes | memoryview) -> CdaHeader:
+def read_header(data: Buffer) -> CdaHeader:
     """The header of a CDA.
 
     Raises InvalidInput ``cda.malformed``, ``cda.unsafe`` (DOCTYPE, size, encoding) or ``cda.not-a-document``.
     """
-    root = _parse(data)
+    root, _ = _parse_header(data)
     effective = _attribute(root, "effectiveTime", "value")
     version = _attribute(root, "versionNumber", "value")
     confidentiality = _attribute(root, "confidentialityCode", "code")
@@ -126,25 +131,63 @@ def check_against(header: CdaHeader, entry: DocumentEntry) -> list[Problem]:
     return [problem for problem in problems if problem is not None]
 
 
-def unwrap(data: bytes | memoryview) -> tuple[str, bytes] | None:
+def unwrap(data: Buffer) -> tuple[str, bytes | Base64File] | None:
     """The media type and bytes of the file in a CDA with a non-XML body, None when its body is structured.
 
     Raises InvalidInput as ``read_header``, and ``cda.body-malformed`` when the body is not the base64 it says it is.
     """
-    text = _parse(data).find(_path("component/nonXMLBody/text"))
+    root, cut = _parse_header(data)
+    text = root.find(_path("component/nonXMLBody/text"))
     if text is None or text.find(_path("reference")) is not None:
         return None
-    body = _text(text)
     media_type = text.get("mediaType", "text/plain")
-    if text.get("representation", "TXT") != "B64":
+    encoded = text.get("representation", "TXT") == "B64"
+    if cut is not None:
+        return media_type, cut if encoded else bytes(cut.text)
+    body = _text(text)
+    if not encoded:
         return media_type, body.encode()
     try:
-        return media_type, base64_bytes(body)
+        return media_type, base64_file(body)
     except ValueError:
         raise InvalidInput.of("cda.body-malformed", "ClinicalDocument.component.nonXMLBody") from None
 
 
-def _parse(data: bytes | memoryview) -> etree._Element:
+def _parse_header(data: Buffer) -> tuple[etree._Element, Base64File | None]:
+    """The tree of a CDA, without the long base64 text of its non-XML body where that could be cut out."""
+    cut = _without_body(data)
+    if cut is not None:
+        mark, rest, file = cut
+        root = _parse(rest)
+        text = root.find(_path("component/nonXMLBody/text"))
+        if text is not None and len(text) == 0 and (text.text or "").strip() == mark:
+            return root, file
+    return _parse(data), None
+
+
+def _without_body(data: Buffer) -> tuple[str, bytes, Base64File] | None:
+    """A mark, the CDA with it in place of the body's base64 text, and the file; None where there is no such text.
+
+    Nothing but base64 is cut: whatever else stands there, or hides the body from sight, is left to the parser.
+    """
+    if len(data) < _LONG:
+        return None
+    view = memoryview(data)
+    found = _BODY.search(view[:_HEAD_BYTES])
+    if found is None:
+        return None
+    start, tail = found.end(), max(found.end(), len(view) - _TAIL_BYTES)
+    after = bytes(view[tail:])
+    end = tail + len(after.partition(b"<")[0].rstrip())
+    try:
+        file = Base64File.read(view[start:end])
+    except ValueError:
+        return None
+    mark = secrets.token_hex(16)
+    return mark, b"".join((view[:start], mark.encode(), view[end:])), file
+
+
+def _parse(data: Buffer) -> etree._Element:
     try:
         root = xmlsafe.parse(data, huge_text=True)
     except xmlsafe.UnsafeXml:
@@ -156,7 +199,7 @@ def _parse(data: bytes | memoryview) -> etree._Element:
     return root
 
 
-def _prolog_end(data: bytes | memoryview) -> int:
+def _prolog_end(data: Buffer) -> int:
     prolog = _PROLOG.match(data)
     return prolog.end() if prolog else 0
 

@@ -1,15 +1,15 @@
 """A file (PDF, image, text) wrapped into a CDA R2 level 1, with a CI-SIS header made from its metadata.
 
 Source: CI-SIS "Structuration minimale de documents de santé" (header); IHE ITI XDS-SD (non-XML body, base64). The
-parts are written as text and joined: a body of several megabytes is copied once and never becomes a tree.
+parts are written as text; a body of several megabytes is neither copied nor ever a tree.
 """
 
 from __future__ import annotations
 
-import pybase64
-
+from facade.domain.content import Content
 from facade.domain.document import Author, Coded, DocumentEntry, Institution, Person
 from facade.domain.dossier import Traits
+from facade.translation.base64_file import Base64File
 from facade.translation.cda_parts import code, identifier, name, organization, quoted, quoted_text
 from facade.translation.times import to_hl7
 
@@ -24,14 +24,14 @@ _GENDER = "2.16.840.1.113883.5.1"
 
 def wrap(
     entry: DocumentEntry,
-    content: bytes,
+    file: Base64File,
     media_type: str,
     *,
     traits: Traits = _NO_TRAITS,
     set_id: str = "",
     version_number: int = 1,
     replaced_unique_id: str = "",
-) -> bytes:
+) -> Content:
     """The CDA of one file. ``entry`` gives the header, ``traits`` the used name beside the birth name.
 
     ``set_id`` is the OID all versions share: by default that of the replaced document, else the document's own.
@@ -59,9 +59,7 @@ def wrap(
             f'<component><nonXMLBody><text mediaType={quoted(media_type)} representation="B64">',
         )
     )
-    return b"".join(
-        (head.encode(), pybase64.b64encode(content), b"</text></nonXMLBody></component></ClinicalDocument>")
-    )
+    return Content((head.encode(), file.text, b"</text></nonXMLBody></component></ClinicalDocument>"))
 
 
 def _record_target(entry: DocumentEntry, traits: Traits) -> str:

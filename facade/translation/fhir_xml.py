@@ -19,7 +19,7 @@ _MAX_DEPTH = 60
 _FHIR = "{http://hl7.org/fhir}"
 
 
-def to_dict(data: bytes) -> dict[str, Any]:
+def to_dict(data: bytes | bytearray) -> dict[str, Any]:
     """Read a resource in FHIR XML as the dict its JSON would give.
 
     Raises InvalidInput ``body.unsafe-xml``, ``body.not-xml`` or ``fhir.invalid``.

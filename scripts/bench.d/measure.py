@@ -13,9 +13,10 @@ from statistics import median
 from typing import Any
 
 import processes
+import requests
 from processes import Child
 from scenarios import Against, Scenario
-from stand import Stand
+from stand import AUTHOR, READER, Stand
 
 _FLOOR_SECONDS = 60.0
 _FEWEST_ROUNDS = 3
@@ -47,6 +48,7 @@ class Bench:
         self._memory: dict[str, tuple[float, float]] = {}
         self._compared: dict[str, Samples] = {}
         self._peaks: dict[str, float] = {}
+        self._large_rows: list[Row] = []
         self._floors: dict[str, Child] = {}
         self.same_answer = True
 
@@ -74,6 +76,14 @@ class Bench:
             self._memory[scenario.name] = at_rest, processes.peak_mb(worker)
             facade.close()
 
+    def measure_large(self) -> None:
+        """What a worker at rest needs more to publish one large document, and another to retrieve it."""
+        stand = self._stand
+        body = stand.publication(stand.sizes.large)
+        published = self._large("publish", lambda base: stand.call(base, AUTHOR, "POST", "/DocumentReference", body))
+        path = f"/Binary/{published.json()['id']}"
+        self._large("retrieve", lambda base: stand.call(base, READER, "GET", path))
+
     def run(self, rounds: int, seconds: float, progress: Callable[[str], None]) -> int:
         """Measure for so many rounds, or until the time is over; return how many there were."""
         end = time.monotonic() + seconds
@@ -90,7 +100,7 @@ class Bench:
     def rows(self) -> list[Row]:
         """One row for each comparison, and one for the facade at rest."""
         compared = [self._row(scenario, against) for scenario in self._scenarios for against in scenario.against]
-        return [*compared, self._idle()]
+        return [*compared, *self._large_rows, self._idle()]
 
     def _measure_facade(self, scenario: Scenario) -> None:
         count = 1 if self._smallest else scenario.batch
@@ -129,6 +139,29 @@ class Bench:
             "floor_peak_mb": self._peaks[against.operation],
             "floor": against.text,
         }
+
+    def _large(self, name: str, request: Callable[[str], requests.Response]) -> requests.Response:
+        megabytes = self._stand.sizes.large / 1024 / 1024
+        facade = self._stand.fresh(f"a large document to {name}")
+        facade.wait()
+        at_rest = processes.rss_mb(facade.worker)
+        answer = request(facade.fhir)
+        added = processes.peak_mb(facade.worker) - at_rest
+        facade.close()
+        self._large_rows.append(
+            {
+                "name": f"{name} {megabytes:.0f} MB",
+                "against": "",
+                "facade_ms": None,
+                "floor_ms": None,
+                "ratio": None,
+                "wall_ms": None,
+                "peak_mb": at_rest + added,
+                "rest_mb": at_rest,
+                "floor": f"adds {added:.0f} MB to a worker at rest: {added / megabytes:.2f}x the document",
+            }
+        )
+        return answer
 
     def _idle(self) -> Row:
         idle = self._stand.idle

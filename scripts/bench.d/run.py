@@ -21,8 +21,8 @@ from stand import Sizes, Stand
 from table import machine, render
 
 _MEGABYTE = 1024 * 1024
-_FULL = Sizes(results=100, published=_MEGABYTE, retrieved=5 * _MEGABYTE)
-_QUICK = Sizes(results=5, published=50 * 1024, retrieved=100 * 1024)
+_FULL = Sizes(results=100, published=_MEGABYTE, retrieved=5 * _MEGABYTE, large=50 * _MEGABYTE)
+_QUICK = Sizes(results=5, published=50 * 1024, retrieved=100 * 1024, large=1024 * 1024)
 _SECONDS = 90.0
 _NOTES = """
 facade, other: processor time (user + system) per request, median of {rounds} interleaved rounds. wall: until the answer
@@ -70,6 +70,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     with Stand(_QUICK if options.quick else _FULL) as stand:
         bench = Bench(stand, scenarios(stand), smallest=options.quick)
         bench.measure_memory()
+        bench.measure_large()
         bench.warm_up()
         rounds = bench.run(1 if options.quick else max(1, options.rounds), _SECONDS, _progress)
         _progress("")

@@ -80,7 +80,7 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
 
 def _publications(stand: Stand, count: int) -> Iterator[Request]:
     """Each with another file: the same content twice is refused."""
-    return iter([_publication(stand, stand.publication()) for _ in range(count)])
+    return iter([_publication(stand, stand.publication(stand.sizes.published)) for _ in range(count)])
 
 
 def _publication(stand: Stand, body: bytes) -> Request:

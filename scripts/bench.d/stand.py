@@ -33,6 +33,7 @@ SEARCHED, FED = "adult", "objector"
 AUTHOR, READER = "author-doctor", "treating-doctor"
 _READY_SECONDS = 60.0
 _SMALL = 300
+_BODY = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Sizes:
     results: int
     published: int
     retrieved: int
+    large: int
 
 
 class Stand:
@@ -60,7 +62,11 @@ class Stand:
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         try:
             # The parts of the demonstration keep their temporary files here too: nothing is left behind.
-            self._env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder)}
+            self._env = os.environ | {
+                "PYTHONPATH": str(ROOT),
+                "TMPDIR": str(self.folder),
+                "DMP_FACADE_MAX_BODY_BYTES": str(max(_BODY, self.sizes.large * 3 // 2)),
+            }
             self._recorded = self.folder / "recorded"
             self._recorded.mkdir()
             self._start_demo()
@@ -119,9 +125,9 @@ class Stand:
             "content": [{"attachment": attachment}],
         }
 
-    def publication(self) -> bytes:
-        """The body of a publication of the size to be measured."""
-        return json.dumps(self.document(FED, self.sizes.published)).encode()
+    def publication(self, size: int) -> bytes:
+        """The body of a publication of a file of so many bytes."""
+        return json.dumps(self.document(FED, size)).encode()
 
     def floor(self, operation: str) -> Child:
         """A running floor program, ended with the stand."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from facade.dmp import canonical
+from facade.domain.content import Content
 
 RUN = 16384  # shorter texts are left where they are
 
@@ -58,14 +59,14 @@ def test_the_digest_is_that_of_the_canonical_form(name: str, fold: bytes) -> Non
     template = DOCUMENTS[name].encode("latin-1" if "ISO" in DOCUMENTS[name] else "utf-8")
     for run in (base64_text(30_000, fold=fold), fold + base64_text(30_000, fold=fold) + fold):
         content = template.replace(b"%s", run)
-        assert canonical.digest(content, "sha256") == expected(content)
+        assert canonical.digest(Content.of(content), "sha256") == expected(content)
 
 
 def test_line_ends_that_fall_between_two_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(canonical, "_SLICE", 7)
     for fold in (b"\r\n", b"\r", b"\n", b"\r\r\n"):
         content = b"<C><text>" + base64_text(30_000, fold=fold) + b"</text></C>"
-        assert canonical.digest(content, "sha256") == expected(content)
+        assert canonical.digest(Content.of(content), "sha256") == expected(content)
 
 
 _pieces = st.sampled_from(
@@ -83,32 +84,32 @@ def test_any_arrangement_has_the_right_digest_or_is_no_xml(pieces: list[str], fo
         wanted: bytes | None = expected(content)
     except etree.XMLSyntaxError:
         wanted = None
-    assert canonical.digest(content, "sha256") == wanted
+    assert canonical.digest(Content.of(content), "sha256") == wanted
 
 
 @pytest.mark.parametrize(
     "template", [b"<C><text>%s</text>", b"<C>%s</D>", b"<!DOCTYPE C><C>%s</C>", b"%s", b">%s<", b"<C>\x00%s</C>"]
 )
 def test_what_is_no_xml_has_no_digest(template: bytes) -> None:
-    assert canonical.digest(template.replace(b"%s", LONG), "sha256") is None
+    assert canonical.digest(Content.of(template.replace(b"%s", LONG)), "sha256") is None
 
 
 def test_a_document_that_already_holds_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda _: "5e")
     content = b"<C><a>5e</a><text>" + LONG + b"</text></C>"
-    assert canonical.digest(content, "sha256") == expected(content)
+    assert canonical.digest(Content.of(content), "sha256") == expected(content)
 
 
 def test_sha1() -> None:
     content = b"<C/>"
-    assert canonical.digest(content, "sha1") == hashlib.sha1(b"<C></C>", usedforsecurity=False).digest()
+    assert canonical.digest(Content.of(content), "sha1") == hashlib.sha1(b"<C></C>", usedforsecurity=False).digest()
 
 
 def test_no_tree_and_no_copy_of_the_base64() -> None:
     content = b"<C><text>" + base64_text(9_000_000) + b"</text></C>"
     tracemalloc.start()
     try:
-        canonical.digest(content, "sha256")
+        canonical.digest(Content.of(content), "sha256")
         assert tracemalloc.get_traced_memory()[1] < 4_000_000
     finally:
         tracemalloc.stop()

@@ -65,16 +65,25 @@ def test_an_entry_without_what_it_must_have_is_left_out_and_counted(old: str, ne
     assert unreadable == 1
 
 
-def test_a_signature_entry_is_marked() -> None:
+def test_the_signature_of_a_lot_is_no_entry() -> None:
     signature = replace(
         ebrim_write.signature_entry(make.LOT, ENTRY, "2.25.1"), entry_uuid="31111111-2222-4333-8444-555555555555"
     )
     read, unreadable = read_entries(parse(registry_list(written(ENTRY), written(signature))), PATIENT)
-    assert [entry.is_signature for entry in read] == [False, True]
+    assert ([entry.entry_uuid for entry in read], unreadable) == ([ENTRY.entry_uuid], 0)
+    other_language = written(signature).replace(xds.SIGNATURE_LANGUAGE, "fr-FR")
+    [marked] = read_entries(parse(registry_list(other_language)), PATIENT)[0]
+    assert marked.is_signature
     assert signature.masking.flags == {Flag.MASKED_TO_PROFESSIONALS, Flag.HIDDEN_FROM_PATIENT}
-    broken = written(signature).replace(xds.DOC_FACILITY, "urn:uuid:other")
-    assert read_entries(parse(registry_list(broken)), PATIENT) == ([], 0)
-    assert unreadable == 0
+    for broken in (written(signature), other_language):
+        incomplete = broken.replace(xds.DOC_FACILITY, "urn:uuid:other")
+        assert read_entries(parse(registry_list(incomplete)), PATIENT) == ([], 0)
+
+
+def test_what_one_answer_calls_a_document_and_a_signature_is_not_shown() -> None:
+    signature = written(ENTRY).replace("fr-FR", xds.SIGNATURE_LANGUAGE)
+    for both in ((written(ENTRY), signature), (signature, written(ENTRY))):
+        assert read_entries(parse(registry_list(*both)), PATIENT) == ([], 1)
 
 
 def test_an_entry_of_another_ins_is_kept_as_it_is() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facade.dmp.multipart import MalformedMultipart, MultipartBody, Part, content_type, normal_cid, parse
+from facade.domain.content import Content
 
 KIND = 'multipart/related; boundary="B"; start="<root>"'
 
@@ -18,14 +19,16 @@ def message(*parts: tuple[str, bytes], close: bytes = b"--B--\r\n") -> bytes:
 
 @given(st.binary(), st.lists(st.binary(), max_size=4))
 def test_what_is_written_is_read_back_the_same(root: bytes, contents: list[bytes]) -> None:
-    parts = [Part(f"p{number}@x", "text/xml", content) for number, content in enumerate(contents)]
+    parts = [Part(f"p{number}@x", "text/xml", Content.of(content)) for number, content in enumerate(contents)]
     body = MultipartBody(root, parts, action="urn:a")
     sent = b"".join(body)
     assert len(sent) == len(body)
     assert body.started
     read = parse(body.content_type, sent)
     assert bytes(read.root) == root
-    assert {cid: bytes(content) for cid, content in read.parts.items()} == {each.cid: each.content for each in parts}
+    assert {cid: bytes(content) for cid, content in read.parts.items()} == {
+        each.cid: bytes(each.content) for each in parts
+    }
 
 
 @given(
@@ -46,7 +49,7 @@ def test_a_text_like_the_boundary_inside_a_part_belongs_to_it(content: bytes) ->
 
 def test_the_document_is_not_copied_when_written_or_read() -> None:
     content = bytes(100_000)
-    body = MultipartBody(b"<r/>", [Part("d", "text/xml", content)], action="a")
+    body = MultipartBody(b"<r/>", [Part("d", "text/xml", Content.of(content))], action="a")
     assert any(memoryview(buffer).obj is content for buffer in body)
     raw = b"".join(body)
     view = parse(body.content_type, raw).parts["d"]

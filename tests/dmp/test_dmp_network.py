@@ -16,6 +16,7 @@ from facade.dmp.ebrim_parts import Ids
 from facade.dmp.ebrim_write import extrinsic_object
 from facade.dmp.gateway import SoapGateway
 from facade.dmp.multipart import MultipartBody, Part
+from facade.domain.content import Content
 from facade.domain.dmp import DocumentQuery
 from facade.domain.errors import DmpRefused
 from tests.support import dmp_answers as answers
@@ -296,7 +297,7 @@ def test_faults_inside_multipart_and_answers_outside_it_are_understood(server: D
 
 def test_a_document_is_sent_in_slices_that_each_have_their_time(server: DmpServer, gateway: SoapGateway) -> None:
     content = b"<a>" + b"QUJD" * 500_000 + b"</a>"
-    body = MultipartBody(b"<x/>", [Part("d", "text/xml", content)], action="a")
+    body = MultipartBody(b"<x/>", [Part("d", "text/xml", Content.of(content))], action="a")
     pieces = list(body)
     assert max(map(len, pieces)) <= 256 * 1024
     assert len(body) == sum(map(len, pieces))

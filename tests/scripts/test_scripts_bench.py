@@ -60,7 +60,9 @@ def test_the_benchmark_writes_each_comparison_and_leaves_nothing_behind(
     result: dict[str, Any] = json.loads(file.read_text())
     assert result["same_answer"], "the floor of the search gives another answer than the facade"
     assert result["machine"]["cores"] >= 1
-    *rows, rest = result["rows"]
+    *rows, published, retrieved, rest = result["rows"]
+    assert (published["name"], retrieved["name"]) == ("publish 1 MB", "retrieve 1 MB")
+    assert all("x the document" in row["floor"] for row in (published, retrieved))
     compared = {(row["name"].split()[0], row["against"]) for row in rows}
     assert compared == {
         ("search", "floor"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from facade.domain.content import Content
 from facade.domain.document import (
     Author,
     Availability,
@@ -60,7 +61,7 @@ LOT = SubmissionSet(
     XdsTime.at(datetime.now(UTC)),
     title="Lot",
 )
-SUBMISSION = Submission(LOT, (NewDocument(ENTRY, CDA),))
+SUBMISSION = Submission(LOT, (NewDocument(ENTRY, Content.of(CDA)),))
 
 
 def submission_of(*contents: bytes, mime_type: str = "text/xml", replaces: str = "") -> Submission:
@@ -76,7 +77,7 @@ def submission_of(*contents: bytes, mime_type: str = "text/xml", replaces: str =
                 hash=hashlib.sha1(content, usedforsecurity=False).hexdigest(),
                 size=len(content),
             ),
-            content,
+            Content.of(content),
         )
         for number, content in enumerate(contents, start=1)
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from facade.domain.errors import InvalidInput
 from facade.translation.attachment import check_attachment, decode, take_out
+from facade.translation.base64_file import Base64File
 from tests.support.translation import codes_of
 
 HELLO = b"Hello"
@@ -38,8 +39,8 @@ def test_texts_are_taken_out_in_place() -> None:
 @given(st.binary(min_size=1, max_size=200))
 def test_base64_comes_back(content: bytes) -> None:
     text = base64.b64encode(content).decode()
-    assert decode(text) == content
-    assert decode(f" {text[:4]}\n{text[4:]}\r\n") == content
+    assert bytes(decode(text)) == content
+    assert bytes(decode(f" {text[:4]}\n{text[4:]}\r\n")) == content
 
 
 @pytest.mark.parametrize(
@@ -69,11 +70,11 @@ def test_data_that_are_refused(data: object, code: str) -> None:
     ],
 )
 def test_the_three_spellings_of_a_hash(given_hash: str) -> None:
-    assert check_attachment({"hash": given_hash, "size": 5}, HELLO) == (SHA1.hexdigest(), 5)
+    assert check_attachment({"hash": given_hash, "size": 5}, Base64File.of(HELLO)) == (SHA1.hexdigest(), 5)
 
 
 def test_nothing_stated_is_nothing_to_compare() -> None:
-    assert check_attachment({}, HELLO) == (SHA1.hexdigest(), 5)
+    assert check_attachment({}, Base64File.of(HELLO)) == (SHA1.hexdigest(), 5)
 
 
 @pytest.mark.parametrize(
@@ -87,5 +88,5 @@ def test_nothing_stated_is_nothing_to_compare() -> None:
 )
 def test_disagreements(attachment: dict[str, object], codes: list[str]) -> None:
     with pytest.raises(InvalidInput) as error:
-        check_attachment(attachment, HELLO)
+        check_attachment(attachment, Base64File.of(HELLO))
     assert codes_of(error.value) == codes

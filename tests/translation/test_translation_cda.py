@@ -16,6 +16,7 @@ from facade.domain.dossier import Traits
 from facade.domain.errors import InvalidInput
 from facade.domain.ins import INS, InsKind
 from facade.domain.masking import Level, Masking
+from facade.translation.base64_file import Base64File
 from facade.translation.cda_metadata import document_from_cda
 from facade.translation.cda_read import check_against, is_cda, read_header, unwrap
 from facade.translation.cda_write import wrap
@@ -27,7 +28,7 @@ NS = {"v3": "urn:hl7-org:v3"}
 
 
 def wrapped(made: DocumentEntry | None = None, **options: Any) -> bytes:
-    return wrap(made or entry(), PDF, "application/pdf", **options)
+    return bytes(wrap(made or entry(), Base64File.of(PDF), "application/pdf", **options))
 
 
 def values(document: bytes, path: str) -> list[str]:
@@ -39,16 +40,16 @@ def values(document: bytes, path: str) -> list[str]:
 def test_a_wrapped_file_comes_back() -> None:
     document = wrapped()
     assert is_cda(document)
-    assert unwrap(document) == ("application/pdf", PDF)
-    assert unwrap(memoryview(document)) == ("application/pdf", PDF)
+    assert unwrap(document) == ("application/pdf", Base64File.of(PDF))
+    assert unwrap(memoryview(document)) == ("application/pdf", Base64File.of(PDF))
 
 
 @settings(max_examples=40)
 @given(st.binary(min_size=1, max_size=300), st.text(max_size=30), st.text(max_size=30))
 def test_any_text_and_any_bytes_make_a_cda(content: bytes, title: str, family: str) -> None:
     made = entry(title=title, source_patient=SourcePatient(PATIENT.cx, family, "A"))
-    document = wrap(made, content, "application/pdf")
-    assert unwrap(document) == ("application/pdf", content)
+    file = Base64File.of(content)
+    assert unwrap(bytes(wrap(made, file, "application/pdf"))) == ("application/pdf", file)
 
 
 def test_the_header_agrees_with_the_metadata_it_is_made_from() -> None:
@@ -205,7 +206,7 @@ def test_bodies_that_hold_no_file() -> None:
 
 def test_folded_base64_is_unwrapped() -> None:
     folded = wrapped().replace(b"</text>", b"\n  </text>").replace(b'"B64">', b'"B64">\n')
-    assert unwrap(folded) == ("application/pdf", PDF)
+    assert unwrap(folded) == ("application/pdf", Base64File.of(PDF))
 
 
 def test_metadata_of_a_cda() -> None:
@@ -251,4 +252,4 @@ def test_the_documents_of_ans(path: Path) -> None:
     assert (body is not None) is ("n1" in path.name)
     if body is not None:
         assert body[0] == "application/pdf"
-        assert body[1].startswith(b"%PDF")
+        assert bytes(body[1]).startswith(b"%PDF")

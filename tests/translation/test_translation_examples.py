@@ -44,10 +44,11 @@ def publish(resource: Json, contents: dict[int, Any], rules: SubjectRules, calle
     """Everything a publication by ITI-105 goes through here."""
     validate_resource(resource, "DocumentReference")
     subject = read_subject(resource, {}, rules)
-    content = attachment.decode(contents[0])
+    file = attachment.decode(contents[0])
+    content = bytes(file)
     cda = read_header(content) if is_cda(content) else None
     draft = read_document_reference(resource, subject, context(caller), cda=cda)
-    attachment.check_attachment(draft.attachment, content)
+    attachment.check_attachment(draft.attachment, file)
     if cda is not None:
         problems = check_against(cda, draft.entry)
         if problems:
@@ -100,13 +101,13 @@ def test_bundles_of_pdsm4dmp(name: str) -> None:
 
     parts = read_submission_bundle(with_valid_patient(bundle), contents)
     subject = read_common_subject(parts, LAX)
-    content = attachment.decode(contents[parts.documents[0].content_index])
+    file = attachment.decode(contents[parts.documents[0].content_index])
     resource = parts.documents[0].resource
     with pytest.raises(InvalidInput) as error:
-        read_document_reference(resource, subject, context(AUTHOR), index=parts.index, cda=read_header(content))
+        read_document_reference(resource, subject, context(AUTHOR), index=parts.index, cda=read_header(bytes(file)))
     # Class 11 is not the class of 11488-4, and mimeTypeSufficient is not a format of the DMP.
     assert sorted(codes_of(error.value)) == ["category.contradicts-type", "code.unknown"]
-    attachment.check_attachment(resource["content"][0]["attachment"], content)
+    attachment.check_attachment(resource["content"][0]["attachment"], file)
     lot, filled = read_submission_set(
         parts.lot, subject, SubmissionContext(AUTHOR, tables(), NOW, "e", "1.2.3", "1.2"), ()
     )
