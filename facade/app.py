@@ -76,6 +76,7 @@ _AS_THEY_ARE = {
     "receiver_oid",
     "home_community_oid",
     "processing_code",
+    "entry_uuids",
 }
 _FHIR = (system, worklist, document_reference, binary, patient, consent, audit_event, conformance, metadata)
 

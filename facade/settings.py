@@ -141,6 +141,11 @@ class DmpSettings(BaseModel):
     processing_code: Literal["P", "D", "T"] = Field(
         "P", description="processingCode of HL7v3: the request samples have D, the answers P"
     )
+    entry_uuids: Literal["ours", "dmp"] = Field(
+        "ours",
+        description="Who gives a new document its entryUUID. ours: the facade, and the DMP keeps it. dmp: symbolic ids "
+        "are sent, as in the samples, and looked up by uniqueId after a publication (which EX_3.1-2030 is against)",
+    )
     lot_hash: Literal["sha256", "sha1"] = Field("sha256", description="Of the XAdES signature of lots; samples: SHA-1")
     actions: dict[str, str] = Field(
         {}, description="WS-Addressing Action by transaction where the DMP wants another, e.g. TD0.3 (sample or WSDL)"

@@ -85,7 +85,8 @@ class DmpConfig:
     (TLS), ``sign`` the ORG SIGN key (VIHF and lots), ``ca`` the only authorities trusted. ``structure`` is the facade's
     own, ``oid_root`` the OID of this software as an HL7 device. ``services`` are paths below ``base_url``, or https
     addresses of their own, where they are not named as in ``SERVICES``. ``home_community_oid`` is sent in TD3.2 when it
-    is not empty (the samples have none). ``actions``
+    is not empty (the samples have none). ``entry_uuids`` is ``ours`` where the DMP keeps the entryUUIDs it is sent,
+    ``dmp`` where it gives its own: symbolic ids are sent then. ``actions``
     (by transaction, e.g. ``TD0.3``) replace a SOAP action: the official samples and the WSDL differ on those of TD0.3
     and TD1.6, and the samples' are sent unless it is said otherwise. ``connect_timeouts`` and ``read_timeouts``
     (seconds, by transaction) override ``connect_timeout`` and ``read_timeout``; ``answer_seconds`` bounds the reading
@@ -107,6 +108,7 @@ class DmpConfig:
     receiver_oid: str = "1.2.250.1.213.4.1.1.1"
     home_community_oid: str = ""
     processing_code: str = "P"
+    entry_uuids: str = "ours"
     lot_signature_hash: str = "sha256"
     tls_suites: str = TLS_SUITES
     connect_timeout: float = 3.0

@@ -7,7 +7,7 @@ if the trace cannot be written the answer is not given (référentiel EXI 18).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 
@@ -179,6 +179,17 @@ class Case:
         self._judged.clear()
         for document in documents:
             self._note(self.act, _REPLAYED, document)
+
+    def known_as(self, documents: Iterable[DocumentEntry]) -> None:
+        """Note under which logical ids the DMP has the documents that were judged before they were sent."""
+        now = {document.unique_id: document for document in documents}
+        judged, self._judged = self._judged, {}
+        for (act, logical_id), one in judged.items():
+            known = now.get(one.document.unique_id) if one.document else None
+            if known is None:
+                self._judged[act, logical_id] = one
+            else:
+                self._judged[act, known.logical_id] = replace(one, document=known)
 
     def _decide(
         self, dossier: Dossier, document: DocumentEntry | None, act: Act, about: DocumentEntry | None

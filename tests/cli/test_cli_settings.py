@@ -51,6 +51,7 @@ OTHER: dict[str, Any] = {
     "home_community_oid": "1.2.5",
     "processing_code": "T",
     "lot_hash": "sha1",
+    "entry_uuids": "dmp",
     "actions": {"TD0.3": "urn:hl7-org:v3:setAuthorization"},
     "lps_name": "other",
     "vihf": VIHF,

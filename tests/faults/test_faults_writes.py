@@ -12,7 +12,7 @@ import pytest
 
 from facade.embedded.holdings import stored_documents
 from facade.embedded.misbehaviour import behave, order
-from tests.support.demo import RunningDemo, codes_of, pdf, running_demo
+from tests.support.demo import LEVELS, MASKS, RunningDemo, codes_of, pdf, running_demo
 
 STORED = (
     "close-after",
@@ -91,6 +91,20 @@ def test_a_lot_of_unknown_outcome_is_not_settled_in_another_record(faulty: Runni
     again = faulty.post("author-doctor", "/DocumentReference", resource, Idempotency_Key="lost")
     assert again.status_code == 201, again.text
     assert sum(line["transaction"] == "TD2.1" for line in faulty.log()) == 1
+
+
+def test_what_was_hidden_from_its_patient_is_on_the_worklist_once_it_is_settled(faulty: RunningDemo) -> None:
+    labels = [
+        {"coding": [{"system": LEVELS, "code": "N"}]},
+        {"coding": [{"system": MASKS, "code": "INVISIBLE_PATIENT"}]},
+    ]
+    resource = faulty.document("adult", pdf(), securityLabel=labels)
+    order(faulty.data, [{"transaction": each, "what": "close-after", "times": None} for each in ("TD2.1", "TD3.1")])
+    assert faulty.post("author-doctor", "/DocumentReference", resource, Idempotency_Key="hidden").status_code == 503
+    behave(faulty.data)
+    again = faulty.post("author-doctor", "/DocumentReference", resource, Idempotency_Key="hidden")
+    assert again.status_code == 201, again.text
+    assert again.json()["id"] in faulty.call("author-doctor", "GET", "/DocumentReference/$still-hidden").text
 
 
 def test_a_mask_whose_answer_was_lost_is_told_as_it_is(faulty: RunningDemo) -> None:
