@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -21,20 +19,17 @@ from facade.domain.masking import Flag, Level, Masking
 from tests.support.dmp_callers import PATIENT, session
 from tests.support.dmp_entries import CDA, ENTRY, LOT, SUBMISSION, submission_of
 from tests.support.dmp_server import SOAP, DmpServer
+from tests.support.shelf import on_the_shelf
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = (
-    [Path(os.environ["DMP_SCHEMAS"])] if "DMP_SCHEMAS" in os.environ else sorted(ROOT.parent.glob("*/data/schemas"))
-)
-pytestmark = pytest.mark.skipif(
-    not any(folder.is_dir() for folder in FOLDERS), reason="no folder with the XSDs (set DMP_SCHEMAS to one)"
-)
+SCHEMAS = on_the_shelf("data/schemas")
+pytestmark = pytest.mark.skipif(SCHEMAS is None, reason="no shelf with the XSDs (set DMP_SHELF to one)")
 XOP = "{http://www.w3.org/2004/08/xop/include}Include"
 
 
 @cache
 def schema(name: str) -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(FOLDERS[0] / name))
+    assert SCHEMAS is not None
+    return etree.XMLSchema(etree.parse(SCHEMAS / name))
 
 
 def valid(element: etree._Element, name: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -18,15 +17,17 @@ from tests.support.embedded_answer import Received, take_apart
 from tests.support.embedded_lot import Document
 from tests.support.embedded_vihf import Vihf
 from tests.support.embedded_words import INDIRECT, NS, TD03, TD04, TD16, TD32, WSSE
+from tests.support.shelf import on_the_shelf
 
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
-SCHEMAS = Path(__file__).parents[3] / "shared" / "data" / "schemas"
-pytestmark = pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the standards' schemas are not on this machine")
+SCHEMAS = on_the_shelf("data/schemas")
+pytestmark = pytest.mark.skipif(SCHEMAS is None, reason="the standards' schemas are not on this machine")
 
 
 @cache
 def _schema(name: str) -> etree.XMLSchema:
+    assert SCHEMAS is not None
     return etree.XMLSchema(etree.parse(SCHEMAS / name))
 
 
