@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
-from tests.support.embedded import RawClient
+from facade.embedded.world import World
+from tests.support.embedded import RawClient, free_port, running
 from tests.support.embedded_answer import Received, take_apart
 from tests.support.embedded_lot import Document
 from tests.support.embedded_vihf import Vihf
@@ -236,3 +238,16 @@ def test_the_stored_lot_and_its_links_are_ebrim(raw: RawClient) -> None:
 def test_a_plain_answer_is_read_as_one(raw: RawClient) -> None:
     response = raw.session.post(f"{raw.url}/patients", data=b"x", headers={"Content-Type": "text/plain"})
     assert take_apart(response).parts == {}
+
+
+def test_with_the_schemas_at_hand_no_request_is_taken_that_is_not_valid(embedded_world: World, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log.jsonl"
+    with running(embedded_world.data, "dmp", port, "--schemas", str(SCHEMAS), "--log", str(log)):
+        client = RawClient(embedded_world, port, log)
+        assert client.existence().status == 200
+        assert client.provide(Document()).outcome == "Success"
+        assert client.find().outcome == "Success"
+        wrong = client.query("urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d", {}, returns="Everything")
+        assert wrong.status == 400
+        assert b"AdhocQueryRequest is not valid" in etree.tostring(wrong.envelope)
+        client.close()
