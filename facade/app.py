@@ -115,10 +115,12 @@ def wire(settings: Settings) -> Services:
     own = structures.get(settings.own_structure)
     if own is None:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
+    gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp)
+    metrics.watch_certificates(gateway.certificate_expiry())
     ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
         settings=settings,
-        gateway=SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp),
+        gateway=gateway,
         codes=CodeTables.from_rows(knowledge.rows),
         access=AccessTables.from_rows(knowledge.rows),
         policy=PolicySettings(

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,7 +26,13 @@ MEGABYTE = 1024 * 1024
 THREE_YEARS = timedelta(days=3 * 366)
 
 
-class StructureSettings(BaseModel):
+class _Part(BaseModel):
+    """A part of the settings: a name that is misspelt is an error there too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StructureSettings(_Part):
     """A care structure this facade works for, as declared to the Assurance Maladie (EXI 26, EXI 29)."""
 
     id: str = Field(description="Struct_IdNat: 1+FINESS, 3+SIRET, 4+RPPS+rank")
@@ -48,7 +54,7 @@ class StructureSettings(BaseModel):
         return self
 
 
-class ApplicationSettings(BaseModel):
+class ApplicationSettings(_Part):
     """An application of the Mon espace santé catalogue whose tokens are served."""
 
     id: str = Field(description="Its client id, as in the azp claim")
@@ -57,7 +63,7 @@ class ApplicationSettings(BaseModel):
     oid: str = Field(description="OID of its editor's solution: the authority of its id as an author (SNR)")
 
 
-class IssuerSettings(BaseModel):
+class IssuerSettings(_Part):
     """A token issuer that is believed, and for which kind of caller."""
 
     issuer: str = Field(description="Exact value of the iss claim")
@@ -68,7 +74,7 @@ class IssuerSettings(BaseModel):
     discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
 
 
-class VihfSettings(BaseModel):
+class VihfSettings(_Part):
     """What the official text leaves open in a VIHF (dialects seen between samples, volets and example code)."""
 
     version: str = Field("3.0", description="VIHF_Version: 3.0 in all samples, 4.0 in one table")
@@ -102,7 +108,7 @@ class VihfSettings(BaseModel):
     )
 
 
-class DmpSettings(BaseModel):
+class DmpSettings(_Part):
     """Where the DMP is, with which certificates it is spoken to, and with how much patience."""
 
     base_url: str = Field("", description="https://<host>/si-dmp-server/v2/services")
