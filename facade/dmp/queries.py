@@ -48,6 +48,11 @@ def _codes(codes: Iterable[Coded]) -> list[str]:
     return [value for each in lists for value in _listed(each)]
 
 
+def _all_or_none(values: Iterable[str]) -> list[str]:
+    listed = _listed(values)
+    return listed if max(map(len, listed), default=0) <= _LONGEST else []
+
+
 def _time(time: XdsTime | None) -> list[str]:
     return [time.digits] if time else []
 
@@ -61,8 +66,13 @@ def _request(query_id: str, slots: str, return_type: str) -> str:
 
 
 def find_documents(patient: INS, query: DocumentQuery) -> str:
-    """FindDocuments, or FindDocumentsByReferenceId where the query has references."""
+    """FindDocuments, or FindDocumentsByReferenceId where the query has references.
+
+    A list that is longer than a rim:Value and cannot be spread over several is left out: more is found then than was
+    asked for, and whoever asked compares again.
+    """
     entry = "$XDSDocumentEntry"
+    references = _all_or_none(write_cxi(reference) for reference in query.references)
     author = query.author_person
     parameters = {
         "PatientId": [_quoted(patient.cx)],
@@ -76,15 +86,15 @@ def find_documents(patient: INS, query: DocumentQuery) -> str:
         "ServiceStopTimeFrom": _time(query.service_stop_from),
         "ServiceStopTimeTo": _time(query.service_stop_to),
         "HealthcareFacilityTypeCode": _codes(query.facilities),
-        "EventCodeList": _listed(_written(query.events)),
-        "ConfidentialityCode": _listed(_written(query.confidentiality)),
+        "EventCodeList": _all_or_none(_written(query.events)),
+        "ConfidentialityCode": _all_or_none(_written(query.confidentiality)),
         "AuthorPerson": _alternatives([author] if author else []),
         "FormatCode": _codes(query.format_codes),
         "Status": _alternatives(status.value for status in query.statuses),
-        "ReferenceIdList": _listed(write_cxi(reference) for reference in query.references),
+        "ReferenceIdList": references,
     }
     slots = "".join(slot(entry + name, values) for name, values in parameters.items())
-    query_id = xds.FIND_DOCUMENTS_BY_REFERENCE if query.references else xds.FIND_DOCUMENTS
+    query_id = xds.FIND_DOCUMENTS_BY_REFERENCE if references else xds.FIND_DOCUMENTS
     return _request(query_id, slots, "LeafClass")
 
 

@@ -13,7 +13,7 @@ from lxml import etree
 from facade.dmp import queries, xds
 from facade.dmp.gateway import SoapGateway
 from facade.domain.dmp import DocumentQuery, LotQuery
-from facade.domain.document import Availability, Coded, XdsTime
+from facade.domain.document import Availability, Coded, ReferenceId, XdsTime
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.domain.masking import Flag, Level, Masking
 from tests.support.dmp_callers import PATIENT, session
@@ -24,6 +24,7 @@ from tests.support.shelf import on_the_shelf
 SCHEMAS = on_the_shelf("data/schemas")
 pytestmark = pytest.mark.skipif(SCHEMAS is None, reason="no shelf with the XSDs (set DMP_SHELF to one)")
 MANY = tuple(Coded(f"{number}-1", "2.16.840.1.113883.6.1") for number in range(80))
+REFERENCES = tuple(ReferenceId(f"{number}", "1.2.3", "urn:ihe:iti:xds:2013:accession") for number in range(9))
 XOP = "{http://www.w3.org/2004/08/xop/include}Include"
 
 
@@ -106,7 +107,7 @@ def test_search(server: DmpServer, gateway: SoapGateway) -> None:
         queries.get_lot(ENTRY.entry_uuid, ""),
         queries.get_lot("", "1.2.3"),
         queries.find_lots(PATIENT, LotQuery()),
-        queries.find_documents(PATIENT, DocumentQuery(type_codes=MANY)),
+        queries.find_documents(PATIENT, DocumentQuery(type_codes=MANY, events=MANY, references=REFERENCES)),
         queries.find_lots(
             PATIENT, LotQuery(content_types=(LOT.content_type,), author_person="<&'", source_ids=("1.2",))
         ),
