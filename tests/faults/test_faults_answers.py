@@ -110,3 +110,21 @@ def test_the_wrong_document_is_never_replaced(faulty: RunningDemo) -> None:
     assert (answer.status_code, codes_of(answer)) == (502, ["dmp.answer-mismatched"])
     behave(faulty.data)
     assert {first, second} <= set(ids_of(faulty.search("nurse", "adult").json()))
+
+
+def test_a_code_nobody_knows_is_passed_through_with_the_words_of_the_dmp(faulty: RunningDemo) -> None:
+    misbehave(faulty, "TD3.1", "soap-fault-before", code="DMPInconnu")
+    answer = faulty.search("nurse", "adult")
+    assert (answer.status_code, codes_of(answer)) == (502, ["DMPInconnu"])
+    [issue] = answer.json()["issue"]
+    assert "DMPInconnu" in issue["details"]["text"]
+    assert issue["diagnostics"] == "erreur commandée du DMP embarqué"
+
+
+def test_a_longer_list_than_a_query_holds_is_compared_here(faulty: RunningDemo) -> None:
+    """Twenty event codes do not fit into one value, and several values would all be required."""
+    event = [{"coding": [{"system": "urn:oid:1.2.250.1.213.2.5", "code": "ZBQK007"}]}]
+    with_one = faulty.publish("author-doctor", "adult", context={"event": event})["id"]
+    codes = ",".join(f"urn:oid:1.2.250.1.213.2.5|ZBQK{number:03d}" for number in range(20))
+    answer = faulty.search("nurse", "adult", event=codes)
+    assert (answer.status_code, ids_of(answer.json())) == (200, [with_one])
