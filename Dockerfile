@@ -19,6 +19,6 @@ ENV PATH=/opt/dmp-facade/bin:$PATH \
 USER 10001
 WORKDIR /var/lib/dmp-facade
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=3s --start-period=10s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
+    CMD ["python", "-c", "import ssl, urllib.request; from facade.settings import Settings; s = Settings(); urllib.request.urlopen(f'http{\"s\" if s.tls_certificate else \"\"}://127.0.0.1:{s.port}/healthz', timeout=2, context=ssl._create_unverified_context())"]
 CMD ["dmp-facade", "serve"]

@@ -18,18 +18,25 @@ from facade import __version__, knowledge
 from facade.api import (
     audit_event,
     binary,
+    changes,
     conformance,
     consent,
     docs,
     document_reference,
+    generate_metadata,
     health,
+    list_resource,
     metadata,
     patient,
     system,
     worklist,
 )
+from facade.api.compression import compress_answers, refuse_coded_body
+from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
 from facade.api.outcomes import ErrorTable
+from facade.api.paths import FhirId
+from facade.api.schemas import COMPONENTS
 from facade.api.security import add_headers, identify
 from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
 from facade.dmp.errors import classify
@@ -78,13 +85,27 @@ _AS_THEY_ARE = {
     "processing_code",
     "entry_uuids",
 }
-_FHIR = (system, worklist, document_reference, binary, patient, consent, audit_event, conformance, metadata)
+_FHIR = (
+    system,
+    worklist,
+    generate_metadata,
+    document_reference,
+    list_resource,
+    binary,
+    changes,
+    patient,
+    consent,
+    audit_event,
+    conformance,
+    metadata,
+)
 
 
 def create_app(settings: Settings, services: Services | None = None) -> Flask:
     """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used)."""
     configure(settings.log_level)
     app = Flask("facade", static_folder=None)
+    app.url_map.converters["default"] = FhirId
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["dmp_facade"] = services or wire(settings)
@@ -93,9 +114,13 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         knowledge.rows("errors/facade.csv"),
         lambda error: classify(error, knowledge.rows("errors/dmp.csv")),
         knowledge.rows("access/rules.csv"),
+        knowledge.rows("errors/mhd.csv"),
     )
     _document(app)
     app.before_request(identify)
+    app.before_request(refuse_coded_body)
+    allow_origins(app, settings.cors_origins)
+    compress_answers(app, settings.compression)
     app.after_request(add_headers)
     app.after_request(_observe)
     app.register_error_handler(FacadeError, answer_error)
@@ -110,7 +135,8 @@ def wire(settings: Settings) -> Services:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
     database = open_database(settings.database_url)
     structures = {
-        each.id: Structure(each.id, each.name, each.sector, each.homologated_until) for each in settings.structures
+        each.id: Structure(each.id, each.name, each.sector, each.homologated_until, each.homologated_on)
+        for each in settings.structures
     }
     own = structures.get(settings.own_structure)
     if own is None:
@@ -202,7 +228,10 @@ def _identity(settings: Settings, structures: dict[str, Structure], own: Structu
             audience=each.audience,
             algorithms=each.algorithms,
             jwks_uri=each.jwks_uri,
-            discovery_uri="" if each.jwks_uri else each.discovery_uri or each.issuer + _DISCOVERY,
+            discovery_uri="" if each.jwks_uri or each.jwks_file else each.discovery_uri or each.issuer + _DISCOVERY,
+            jwks_file=each.jwks_file,
+            leeway=each.leeway,
+            ca_bundle=each.ca_bundle,
         )
         for each in settings.issuers
     )
@@ -228,6 +257,11 @@ def _document(app: Flask) -> None:
         },
     )
     api = Api(app)
+    # Each route says which refusals it has: a default one would document what no client ever gets.
+    api.DEFAULT_ERROR_RESPONSE_NAME = None
+    api.register_converter(FhirId, FhirId.described)
+    for name, schema in COMPONENTS.items():
+        api.spec.components.schema(name, schema)
     for module in _FHIR:
         _register(api, module.blueprint, "/fhir")
     for module in (health, docs):

@@ -1,7 +1,8 @@
-"""The command line: ``dmp-facade demo | serve | token | traces | check | policy``."""
+"""The command line: ``dmp-facade demo | serve | token | traces | pairings | check | policy``."""
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 import tempfile
@@ -14,6 +15,9 @@ import click
 from facade import __version__
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
+    from facade.records.pairings import Paired, Pairings
     from facade.records.traces import Traces
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -48,10 +52,17 @@ def serve(config: Path | None) -> None:
     """Run the facade alone, from its settings, against the configured DMP."""
     from facade.server import run  # noqa: PLC0415 - the other commands need no server
     from facade.settings import Settings  # noqa: PLC0415
+    from facade.tls import server_context  # noqa: PLC0415
 
     _use(config)
-    if missing := Settings().missing():
-        raise click.ClickException(f"not set (environment or --config): {', '.join(missing)}")
+    try:
+        settings = Settings()
+        if missing := settings.missing():
+            raise click.ClickException(f"not set (environment or --config): {', '.join(missing)}")
+        if settings.tls_certificate is not None:
+            server_context(settings)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         with tempfile.TemporaryDirectory(prefix="dmp-facade-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
@@ -67,6 +78,7 @@ def check(config: Path | None) -> None:
     from facade.app import wire  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
+    from facade.tls import problems as tls_problems  # noqa: PLC0415
     from facade.transactions.readiness import readiness, warnings  # noqa: PLC0415
 
     _use(config)
@@ -74,7 +86,11 @@ def check(config: Path | None) -> None:
         settings = Settings()
         migrate(settings.database_url)
         services = wire(settings)
-        problems = list(dict.fromkeys([*readiness(services), *services.gateway.diagnose()]))
+        problems = list(
+            dict.fromkeys(
+                [*tls_problems(settings, services.clock()), *readiness(services), *services.gateway.diagnose()]
+            )
+        )
         for warning in warnings(services):
             click.echo(f"soon: {warning}")
     except ValueError as error:
@@ -147,12 +163,52 @@ def export(
 
 @traces.command()
 @_CONFIG
-@click.option("--older-than-days", default=183, show_default=True, help="Six months by default (référentiel 5.5).")
-def purge(config: Path | None, older_than_days: int) -> None:
-    """Remove old traces; the chain stays verifiable."""
-    now = datetime.now(UTC)
-    count = _traces(config).purge(now - timedelta(days=older_than_days), now=now)
+@click.option("--older-than-days", type=click.IntRange(1), help="Default: the setting trace_retention_days.")
+def purge(config: Path | None, older_than_days: int | None) -> None:
+    """Remove old traces, those of more than six months by default (référentiel 5.5); the chain stays verifiable."""
+    from facade.settings import Settings  # noqa: PLC0415
+
+    now, found = datetime.now(UTC), _traces(config)
+    kept = timedelta(days=older_than_days or Settings().trace_retention_days)
+    count = found.purge(now - kept, now=now)
     click.echo(f"{count} traces removed")
+
+
+@main.group()
+def pairings() -> None:
+    """Who the external ids of catalogue applications stand for, and what the holders consented to."""
+
+
+@pairings.command("load")
+@_CONFIG
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+def load_pairings(config: Path | None, file: TextIO) -> None:
+    """Write the pairings of a CSV FILE (- for standard input) into the table: one that exists is replaced."""
+    table, found = _pairings(config), _read_pairings(file)
+    try:
+        table.add(*found)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{len(found)} pairings written")
+
+
+@pairings.command("remove")
+@_CONFIG
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+def remove_pairings(config: Path | None, file: TextIO) -> None:
+    """Take the pairings of a CSV FILE (- for standard input) out of the table."""
+    table, found = _pairings(config), _read_pairings(file)
+    click.echo(f"{table.remove(*found)} pairings removed")
+
+
+@pairings.command("list")
+@_CONFIG
+def list_pairings(config: Path | None) -> None:
+    """Write the table to standard output, as CSV."""
+    from facade.records.pairing_file import as_csv  # noqa: PLC0415
+
+    for line in as_csv(_pairings(config).all()):
+        click.echo(line)
 
 
 @main.command()
@@ -170,6 +226,27 @@ def policy(form: str) -> None:
 def _use(config: Path | None) -> None:
     if config is not None:
         os.environ["DMP_FACADE_CONFIG"] = str(config)
+
+
+def _pairings(config: Path | None) -> Pairings:
+    from facade.records.engine import migrate, open_database  # noqa: PLC0415
+    from facade.records.pairings import Pairings  # noqa: PLC0415
+    from facade.settings import Settings  # noqa: PLC0415
+
+    _use(config)
+    url = Settings().database_url
+    migrate(url)
+    return Pairings(open_database(url))
+
+
+def _read_pairings(file: TextIO) -> list[Paired]:
+    from facade.records.pairing_file import read_pairings  # noqa: PLC0415
+    from facade.settings import Settings  # noqa: PLC0415
+
+    try:
+        return read_pairings(file, {application.id for application in Settings().applications})
+    except (ValueError, csv.Error) as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _traces(config: Path | None) -> Traces:

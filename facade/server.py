@@ -1,4 +1,4 @@
-"""The production server: granian, WSGI, a pool of threads in each process.
+"""The production server: granian, WSGI, a pool of threads in each process; gunicorn where client certificates count.
 
 Threads isolate a heavy search from light requests; a search's CPU section runs one at a time per process anyway.
 """
@@ -23,6 +23,16 @@ def run() -> None:
     migrate(settings.database_url)
     # Read by the C library when a worker starts: without it each thread may keep an arena of freed memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    if settings.tls_certificate is not None or settings.trusted_proxies:
+        # Imported here: most installations need one server only.
+        from facade.server_threads import run as run_with_certificates  # noqa: PLC0415
+
+        run_with_certificates(settings, application)
+    else:
+        _run_granian(settings)
+
+
+def _run_granian(settings: Settings) -> None:
     Server(
         "facade.server:application",
         address=settings.host,

@@ -8,11 +8,12 @@ description says so and the default is the value seen in the official samples.
 from __future__ import annotations
 
 import os
-from datetime import date, timedelta
+import re
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,7 +24,7 @@ from pydantic_settings import (
 from facade.dmp.config import TLS_SUITES
 
 MEGABYTE = 1024 * 1024
-THREE_YEARS = timedelta(days=3 * 366)
+_ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
 
 class _Part(BaseModel):
@@ -43,15 +44,19 @@ class StructureSettings(_Part):
 
     @model_validator(mode="after")
     def _three_years_at_most(self) -> StructureSettings:
-        if self.homologated_until and not self.homologated_on:
-            raise ValueError("homologated_until needs homologated_on (EXI 29)")
-        if (
-            self.homologated_on
-            and self.homologated_until
-            and self.homologated_until - self.homologated_on > THREE_YEARS
-        ):
-            raise ValueError("a self-homologation is valid for three years at most (EXI 29)")
+        start, end = self.homologated_on, self.homologated_until
+        if (start is None) != (end is None):
+            raise ValueError("homologated_on and homologated_until go together (EXI 29)")
+        if start and end and not start <= end <= _three_years_after(start):
+            raise ValueError("homologated_until is after homologated_on, by three years at most (EXI 29)")
         return self
+
+
+def _three_years_after(day: date) -> date:
+    try:
+        return day.replace(year=day.year + 3)
+    except ValueError:  # the 29th of February
+        return day.replace(year=day.year + 3, day=28)
 
 
 class ApplicationSettings(_Part):
@@ -72,6 +77,9 @@ class IssuerSettings(_Part):
     algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
     jwks_uri: str = Field("", description="Where the keys are; empty: the discovery document says it")
     discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
+    jwks_file: Path | None = Field(None, description="The keys in a file instead, for an issuer out of reach")
+    ca_bundle: str = Field("", description="PEM of the authorities of the keys' server, where it has its own")
+    leeway: int = Field(30, description="Seconds by which clocks may differ, 30 at most")
 
 
 class VihfSettings(_Part):
@@ -166,13 +174,25 @@ class DmpSettings(_Part):
 class Settings(BaseSettings):
     """The settings of one facade."""
 
-    model_config = SettingsConfigDict(env_prefix="DMP_FACADE_", env_nested_delimiter="__", extra="forbid")
+    # What was given is not quoted in an error: it may be a secret.
+    model_config = SettingsConfigDict(
+        env_prefix="DMP_FACADE_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
 
     public_url: str = Field("http://127.0.0.1:8000", description="What clients see before /fhir, /docs")
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = Field(2, description="Server processes")
     threads: int = Field(64, description="Requests served at once by one process")
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM of the server's certificate and its chain: the facade then serves https (TLS 1.2 or more)",
+    )
+    tls_key: Path | None = Field(None, description="Its key, PEM")
+    tls_password: SecretStr | None = Field(None, description="Password of the key, where it has one")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM of the authorities of client certificates, for tokens bound to one (RFC 8705)"
+    )
     database_url: str = Field("sqlite:///dmp-facade.db", description="SQLAlchemy URL of traces, consents, publications")
     seal_secrets: tuple[SecretStr, ...] = Field(
         (), description="Secrets of the sealed ids: the first seals, all open. At least 32 characters each"
@@ -180,7 +200,9 @@ class Settings(BaseSettings):
     issuers: tuple[IssuerSettings, ...] = Field((), description="The token issuers that are believed")
     two_factor_acr: tuple[str, ...] = Field(("eidas1",), description="acr values that mean two factors (EXI 23)")
     bound_structure_tokens: bool = Field(True, description="A structure's token must be bound to its certificate")
-    trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose Client-Cert is believed (RFC 9440)")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="Addresses or networks whose Client-Cert header is believed (RFC 9440)"
+    )
     structures: tuple[StructureSettings, ...] = Field((), description="The structures served, with their homologation")
     applications: tuple[ApplicationSettings, ...] = Field((), description="Applications of the catalogue served")
     own_structure: str = Field("", description="Struct_IdNat of the structure that holds the certificates")
@@ -194,10 +216,18 @@ class Settings(BaseSettings):
         description="Cells the habilitation matrix does not know: allowed, refused (strict), or no matrix at all (off)",
     )
     emergency_minutes: int = Field(60, ge=1, description="How long one stated reason opens a record in an emergency")
+    trace_retention_days: int = Field(184, ge=1, description="How long traces are kept: six months (référentiel 5.5)")
     masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
     max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")
     max_page: int = Field(200, description="Largest _count")
+    max_batch: int = Field(20, ge=1, description="Entries of a batch Bundle at most: their documents are held at once")
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose web pages may call /fhir, each exactly scheme://host[:port]; none by default"
+    )
+    compression: tuple[Literal["br", "gzip"], ...] = Field(
+        ("br", "gzip"), description="Content codings of answers, preferred first; never of documents; empty: none"
+    )
     metrics_addresses: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
     )
@@ -209,6 +239,13 @@ class Settings(BaseSettings):
         if any(len(secret.get_secret_value()) < 32 for secret in secrets):  # noqa: PLR2004 - said in the description
             raise ValueError("a seal secret has at least 32 characters")
         return secrets
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_ORIGIN.match(origin) for origin in origins):
+            raise ValueError("an origin is scheme://host or scheme://host:port, without a path or a wildcard")
+        return origins
 
     @classmethod
     def settings_customise_sources(

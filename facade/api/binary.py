@@ -11,19 +11,21 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 import pybase64
 from flask import Response, request
 from flask_smorest import Blueprint
 from werkzeug.datastructures import MIMEAccept
 
+from facade.api.conditions import not_modified, reader_has
 from facade.api.declared import Declaration
 from facade.api.exchange import JSON, XML, accepted, actor, fhir, services
 from facade.api.interactions import interaction
 from facade.api.versions import etag
 from facade.domain.content import Buffer
 from facade.domain.errors import InvalidInput
-from facade.transactions.read_document import Content, Forms, retrieve_document
+from facade.transactions.read_document import Content, Forms, Unchanged, retrieve_document
 from facade.translation.base64_file import Base64File
 
 blueprint = Blueprint("Binary", __name__, description="The bytes of a document")
@@ -32,10 +34,12 @@ _SHORT = {"json": JSON, "xml": XML}
 _BLOCK = 3 * 64 * 1024  # bytes: three of them are four characters of base64
 
 
-@interaction(blueprint, "GET", "/Binary/<id>", Declaration("read", "Binary"), 200)
+@interaction(blueprint, "GET", "/Binary/<id>", Declaration("read", "Binary", conditional_read=True), 200)
 def retrieve(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Retrieve a document (TD3.2)."""
-    forms = retrieve_document(services(), actor(), id)
+    forms = retrieve_document(services(), actor(), id, reader_has)
+    if isinstance(forms, Unchanged):
+        return not_modified(forms.version)
     chosen = _choose(forms, _accepted())
     if chosen is None:
         return _as_binary(forms.natural, id)
@@ -65,17 +69,25 @@ def _choose(forms: Forms, accept: MIMEAccept) -> Content | None:
     return contents[best]
 
 
+def binary(content: Content, id: str) -> dict[str, Any]:  # noqa: A002 - FHIR's own name
+    """The Binary of a document."""
+    return _around(b"".join(_base64_blocks(content.data)).decode("ascii"), content, id)
+
+
+def _around(data: str, content: Content, id: str) -> dict[str, Any]:  # noqa: A002 - FHIR's own name
+    return {
+        "resourceType": "Binary",
+        "id": id,
+        "meta": {"versionId": content.version},
+        "contentType": content.media_type,
+        "data": data,
+    }
+
+
 def _as_binary(content: Content, id: str) -> Response:  # noqa: A002 - FHIR's own name
     """A Binary written around the base64 of the document, which is streamed too."""
     mark = secrets.token_hex(16)
-    resource = {
-        "resourceType": "Binary",
-        "id": id,
-        "meta": {"versionId": str(content.version)},
-        "contentType": content.media_type,
-        "data": mark,
-    }
-    response = fhir(resource, headers=etag(content.version))
+    response = fhir(_around(mark, content, id), headers=etag(content.version))
     head, tail = response.get_data().split(mark.encode())
     length = 4 * -(-len(content.data) // 3)
     response.response = chain((head,), _base64_blocks(content.data), (tail,))

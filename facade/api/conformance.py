@@ -1,34 +1,46 @@
-"""The facade's own CodeSystems, ValueSets and StructureDefinitions, and the model notices. Public: no patient is in it.
+"""CodeSystems, ValueSets, profiles and SearchParameters of the facade, and the model notices. Public: no patient in it.
 
 FHIR R4 terminology and conformance resources; référentiel DMP EXI 01 and Annexe 4 for the notices, in our own words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
-from flask import Response, request
+from flask import Response, current_app, request
 from flask_smorest import Blueprint
 
 from facade import knowledge
 from facade.api.bundles import searchset
-from facade.api.declared import Declaration, Parameter, declares
+from facade.api.declared import Declaration, Parameter, declared, declares
 from facade.api.exchange import fhir, services
+from facade.api.schemas import answer, refusals
 from facade.domain.errors import InvalidInput, NotFound
 from facade.transactions.consent_tables import tables
 from facade.translation.conformance import conformance
+from facade.translation.search_parameters import search_parameters
 
 View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("conformance", __name__, description="What the facade's own resources are made of. No token.")
 _DATE = "2026-11-22"
 _URL = (Parameter("url", "uri", "Canonical URL"),)
+_REFUSALS = {
+    "401": "What is asked for is no FHIR id: not an address of this server, and all others need a token",
+    "404": "There is none of this id",
+}
+_NOTICE = {
+    "200": {"description": "The notice", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    **refusals({"400": "There is no notice of this case"}),
+}
 _CACHED = {"Cache-Control": "public, max-age=3600"}
 
 
-def _serves(path: str, declaration: Declaration, text: str) -> Callable[[View], View]:
-    """Register a public view: documented without a token."""
+def _serves(
+    path: str, declaration: Declaration, text: str, responses: Mapping[str, Any] | None = None
+) -> Callable[[View], View]:
+    """Register a public view: documented without a token. ``responses`` where it answers no resource."""
 
     def register(view: View) -> View:
         marked = declares(declaration)(view)
@@ -36,7 +48,8 @@ def _serves(path: str, declaration: Declaration, text: str) -> Callable[[View], 
             {"in": "query", "name": each.name, "description": each.text, "schema": {"type": "string"}}
             for each in declaration.parameters
         ]
-        answers = {"200": {"description": text}}
+        found = {"200": {"description": text, "content": answer(declaration)}, **refusals(_REFUSALS)}
+        answers = found | dict(responses or {})
         blueprint.route(path, methods=["GET"])(blueprint.doc(parameters=query, responses=answers, security=[])(marked))
         return view
 
@@ -44,8 +57,15 @@ def _serves(path: str, declaration: Declaration, text: str) -> Callable[[View], 
 
 
 @cache
-def _resources() -> dict[tuple[str, str], dict[str, Any]]:
+def _own() -> dict[tuple[str, str], dict[str, Any]]:
     return conformance(knowledge.rows, date=_DATE)
+
+
+def _of_kind(kind: str) -> list[dict[str, Any]]:
+    if kind != "SearchParameter":
+        return [resource for (type_, _), resource in _own().items() if type_ == kind]
+    served = ((each.resource, parameter.name) for each in declared(current_app) for parameter in each.parameters)
+    return search_parameters(knowledge.rows, served)
 
 
 @_serves("/CodeSystem/<id>", Declaration("read", "CodeSystem"), "A CodeSystem of the facade")
@@ -64,6 +84,12 @@ def value_set(id: str) -> Response:  # noqa: A002 - FHIR's own name
 def structure_definition(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """One StructureDefinition."""
     return _one("StructureDefinition", id)
+
+
+@_serves("/SearchParameter/<id>", Declaration("read", "SearchParameter"), "A search parameter of PDSm or MHD")
+def search_parameter(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """One SearchParameter."""
+    return _one("SearchParameter", id)
 
 
 @_serves("/CodeSystem", Declaration("search-type", "CodeSystem", _URL), "The CodeSystems, or the one of a URL")
@@ -89,9 +115,20 @@ def structure_definitions() -> Response:
 
 
 @_serves(
+    "/SearchParameter",
+    Declaration("search-type", "SearchParameter", _URL),
+    "The search parameters that FHIR R4 does not define, or the one of a URL",
+)
+def served_search_parameters() -> Response:
+    """Search by canonical URL."""
+    return _all("SearchParameter")
+
+
+@_serves(
     "/Consent/$information-notice",
     Declaration("", "Consent", (Parameter("case", "token", "1, 2 or 3, as in Annexe 4"),)),
     "The notice, as text to show",
+    _NOTICE,
 )
 def information_notice() -> Response:
     """The text to show a patient (EXI 01): brackets are for the structure to fill. In French, as patients read it."""
@@ -104,7 +141,7 @@ def information_notice() -> Response:
 
 
 def _one(kind: str, name: str) -> Response:
-    found = _resources().get((kind, name))
+    found = next((resource for resource in _of_kind(kind) if resource["id"] == name), None)
     if found is None:
         raise NotFound.of("resource.unknown")
     return fhir(found, headers=_CACHED)
@@ -112,6 +149,5 @@ def _one(kind: str, name: str) -> Response:
 
 def _all(kind: str) -> Response:
     url = request.args.get("url")
-    of_kind = [resource for (type_, _), resource in _resources().items() if type_ == kind]
-    found = [resource for resource in of_kind if url in (None, resource["url"])]
+    found = [resource for resource in _of_kind(kind) if url in (None, resource["url"])]
     return fhir(searchset(services().settings.fhir_base, found, total=len(found)), headers=_CACHED)

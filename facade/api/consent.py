@@ -44,7 +44,7 @@ _SEARCH = (
     Parameter("_id", "token", "Ids of Consents"),
 )
 _CREATE = Declaration("create", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
-_BY_POST = Declaration("search-type", "Consent", body=FORM)
+_BY_POST = Declaration("search-type", "Consent", _SEARCH, body=FORM)
 _UPDATE = Declaration("update", "Consent", profiles=(PROFILE,), body=f"{JSON} {XML}")
 
 
@@ -135,10 +135,12 @@ def _search(params: list[tuple[str, str]]) -> Response:
     page = found.resources[asked.offset : asked.offset + asked.count]
     total = len(found.resources)
     patient_id = parts.ids.seal_patient(asked.wanted.patient)
-    kept = [(name, value) for name, value in params if name in ("status", "category", "_id")]
+    kept = [(name, value) for name, value in params if name in ("status", "category", "_id", "_summary")]
     kept = used_parameters(kept, (), asked.wanted.patient)
     url = f"{parts.settings.fhir_base}/Consent"
     links = page_links(url, kept, patient_id, offset=asked.offset, count=asked.count, total=total)
+    # Without a page there is no next one (FHIR R4 search.html#count).
+    links = links if asked.count else links[:1]
     return fhir(searchset(parts.settings.fhir_base, page, total=total, links=links, issues=issues))
 
 

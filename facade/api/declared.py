@@ -28,14 +28,20 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``)."""
+    """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``).
+
+    ``includes`` are values of _include that ask for nothing more than a match contains.
+    """
 
     interaction: str
     resource: str = ""
     parameters: tuple[Parameter, ...] = ()
     profiles: tuple[str, ...] = ()
     conditional_update: bool = False
+    conditional_create: bool = False
+    conditional_read: bool = False
     body: str = ""
+    includes: tuple[str, ...] = ()
 
 
 def declares(declaration: Declaration) -> Callable[[View], View]:

@@ -8,6 +8,7 @@ from swagger_ui_bundle import swagger_ui_path
 from werkzeug import Response as BaseResponse
 
 from facade.api.openapi import document as openapi_document
+from facade.api.schemas import refusals
 
 blueprint = Blueprint("docs", __name__, description="This documentation")
 _PAGE = """<!doctype html>
@@ -19,11 +20,15 @@ _PAGE = """<!doctype html>
 </body></html>
 """
 _ONLY_FROM_HERE = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+_FILE = {
+    "200": {"description": "A file of Swagger UI", "content": {"*/*": {}}},
+    **refusals({"404": "There is no such file"}),
+}
 _START = 'window.ui = SwaggerUIBundle({ url: "openapi.json", dom_id: "#ui" });\n'
 
 
 @blueprint.route("/docs")
-@blueprint.doc(responses={"200": {"description": "Swagger UI"}})
+@blueprint.doc(responses={"200": {"description": "Swagger UI", "content": {"text/html": {}}}}, security=[])
 def page() -> BaseResponse:
     """The page. Its links are relative, for a facade behind a prefix, so it has one address: without a slash."""
     if request.path.endswith("/"):
@@ -34,7 +39,7 @@ def page() -> BaseResponse:
 
 
 @blueprint.route("/docs/<path:name>")
-@blueprint.doc(responses={"200": {"description": "A file of Swagger UI"}})
+@blueprint.doc(responses=_FILE, security=[])
 def asset(name: str) -> Response:
     """A file of the page."""
     if name == "start.js":
@@ -43,7 +48,7 @@ def asset(name: str) -> Response:
 
 
 @blueprint.route("/openapi.json")
-@blueprint.doc(responses={"200": {"description": "The OpenAPI document"}})
+@blueprint.doc(responses={"200": {"description": "This document", "content": {"application/json": {}}}}, security=[])
 def document() -> Response:
     """The OpenAPI document."""
     return Response(openapi_document(current_app), content_type="application/json")

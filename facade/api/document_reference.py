@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
 
-from facade.api.bundles import page_links, searchset, used_parameters
+from facade.api import searching
+from facade.api.conditions import not_modified, reader_has, unique_id_of
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
     FORM,
@@ -26,20 +26,20 @@ from facade.api.exchange import (
     posted_parameters,
     preference,
     services,
-    strict,
 )
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
-from facade.api.versions import etag, expected_version
+from facade.api.versions import etag, expected_version_id
 from facade.domain.errors import InvalidInput, Problem
 from facade.transactions import publish as publishing
-from facade.transactions.find_documents import Found, Page, find_documents
+from facade.transactions.conditional_create import Existing, existing
+from facade.transactions.find_documents import find_documents
 from facade.transactions.read_document import read_document
 from facade.transactions.update_document import Updated, update_by_id, update_by_identifier
 from facade.translation import fhir_xml, validation
 from facade.translation.identifiers import read_document_identifier
-from facade.translation.search_in import SearchRequest, search_query
+from facade.translation.search_in import search_query
 from facade.translation.subject_in import read_patient_token
 
 blueprint = Blueprint("DocumentReference", __name__, description="Documents of a record")
@@ -58,6 +58,8 @@ _SEARCH = (
     Parameter("date", "date", "creationTime"),
     Parameter("creation", "date", "creationTime (MHD)"),
     Parameter("period", "date", "service start and stop"),
+    Parameter("period-start", "date", "service start (PDSm)"),
+    Parameter("period-end", "date", "service stop (PDSm)"),
     _IDENTIFIER,
     Parameter("facility", "token", "healthcareFacilityTypeCode, JDV_J61"),
     Parameter("setting", "token", "practiceSettingCode, JDV_J62"),
@@ -65,13 +67,21 @@ _SEARCH = (
     Parameter("event", "token", "eventCodeList"),
     Parameter("security-label", "token", "confidentialityCode, JDV_J58"),
     Parameter("isArchived", "token", "true or false (PDSm)"),
+    Parameter(
+        "author", "reference", "National identifier of a person who is an author: system|value (also .identifier)"
+    ),
+    Parameter("author.family", "string", "Family name of an author, from its beginning"),
+    Parameter("author.given", "string", "Given name of an author, from its beginning"),
+    Parameter("author.name", "string", "Either name of an author, from its beginning (PDSm)"),
+    Parameter("related", "reference", "referenceIdList: system|value (also related:identifier)"),
+    Parameter("relatesto", "reference", "The document it replaces: DocumentReference/{id} or its identifier (PDSm)"),
+    Parameter("_id", "token", "Ids as this server gave them"),
 )
-_CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}")
+_CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}", conditional_create=True)
+_READ = Declaration("read", "DocumentReference", conditional_read=True)
 _JSON_PATCH = "application/json-patch+json"
 _PATCH = Declaration("patch", "DocumentReference", conditional_update=True, body=f"{JSON} {XML} {_JSON_PATCH}")
-_BY_POST = Declaration("search-type", "DocumentReference", body=FORM)
-_OFFSET = re.compile(r"^[0-9]{1,9}\Z")
-_DEFAULT_COUNT = 50
+_BY_POST = Declaration("search-type", "DocumentReference", _SEARCH, body=FORM)
 
 
 @interaction(blueprint, "POST", "/DocumentReference", _CREATE, 201)
@@ -81,16 +91,27 @@ def create() -> Response:
     key, fingerprint = idempotency(resource, files)
     validation.validate_resource(resource, "DocumentReference")
     order = publishing.order_of_resource(services(), resource, files.get(0), key=key, fingerprint=fingerprint)
+    if (condition := request.headers.get("If-None-Exist")) is not None:
+        unique_id = unique_id_of(condition, "If-None-Exist")
+        found = existing(services(), actor(), order.subject.ins, unique_id)
+        if found is not None:
+            return _exists(found)
     published = publishing.publish(services(), actor(), order)
     stored = published.resources[0]
     headers = {
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
-        **etag(published.entries[0].version),
+        **etag(published.entries[0].version_id),
     }
     return _created(stored, published, headers)
 
 
-@interaction(blueprint, "GET", "/DocumentReference", Declaration("search-type", "DocumentReference", _SEARCH), 200)
+@interaction(
+    blueprint,
+    "GET",
+    "/DocumentReference",
+    Declaration("search-type", "DocumentReference", _SEARCH, includes=("DocumentReference:author",)),
+    200,
+)
 def search() -> Response:
     """Search the documents of one record (ITI-67): TD0.2 and TD3.1."""
     return _search(list(request.args.items(multi=True)))
@@ -102,17 +123,19 @@ def search_by_post() -> Response:
     return _search(posted_parameters())
 
 
-@interaction(blueprint, "GET", "/DocumentReference/<id>", Declaration("read", "DocumentReference"), 200)
+@interaction(blueprint, "GET", "/DocumentReference/<id>", _READ, 200)
 def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Read one document's metadata."""
     found = read_document(services(), actor(), id)
+    if reader_has(found.version):
+        return not_modified(found.version)
     return fhir(found.resource, headers=etag(found.version))
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference/<id>", _PATCH, 200)
 def patch(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Change securityLabel or availability: TD3.3."""
-    return _updated(update_by_id(services(), actor(), id, _patch_body(), expected_version()))
+    return _updated(update_by_id(services(), actor(), id, _patch_body(), expected_version_id()))
 
 
 @interaction(blueprint, "PATCH", "/DocumentReference", replace(_PATCH, parameters=(_IDENTIFIER, _PATIENT)), 200)
@@ -128,14 +151,14 @@ def patch_by_identifier() -> Response:
         patient = read_patient_token(patient_system, patient_value, services().subjects, "patient.identifier")
     if not target.unique_id:
         raise InvalidInput.of("patch.condition-missing", "identifier")
-    body, version = _patch_body(), expected_version()
+    body, version = _patch_body(), expected_version_id()
     return _updated(update_by_identifier(services(), actor(), patient, target.unique_id, body, version))
 
 
 @interaction(blueprint, "DELETE", "/DocumentReference/<id>", Declaration("delete", "DocumentReference"), 200)
 def delete(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """Withdraw a document for good (TD3.3c), as the isDeleted patch does."""
-    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, expected_version()))
+    return _updated(update_by_id(services(), actor(), id, WITHDRAWAL, expected_version_id()))
 
 
 WITHDRAWAL = [
@@ -152,53 +175,7 @@ WITHDRAWAL = [
 
 
 def _search(params: list[tuple[str, str]]) -> Response:
-    parts = services()
-    offset = _offset(params)
-    asked = [(name, value) for name, value in params if name not in ("_offset", "_format", "_pretty")]
-    wanted = search_query(asked, tables=parts.codes, rules=parts.subjects, strict=strict())
-    if wanted.count == 0:
-        # FHIR R4 search.html#count: the same as _summary=count.
-        wanted = replace(wanted, summary="count")
-    count = min(_DEFAULT_COUNT if wanted.count is None else wanted.count, parts.settings.max_page)
-    found = find_documents(parts, actor(), wanted, Page(offset, count))
-    return fhir(_bundle(params, wanted, found, offset, count))
-
-
-def _bundle(
-    params: list[tuple[str, str]], wanted: SearchRequest, found: Found, offset: int, count: int
-) -> dict[str, Any]:
-    parts, table = services(), error_table()
-    base = parts.settings.fhir_base
-    issues = [table.dmp_warning(warning, language()) for warning in found.warnings]
-    issues += [
-        table.issue(Problem("search.parameter-ignored", (name,), {"name": name[:40]}, "information"), language())
-        for name in wanted.ignored
-    ]
-    resources = [_only(resource, wanted.elements) for resource in found.resources]
-    patient_id = parts.ids.seal_patient(found.patient)
-    url = f"{base}/DocumentReference"
-    used = used_parameters(params, wanted.ignored, found.patient)
-    links = page_links(url, used, patient_id, offset=offset, count=count, total=found.total)
-    if wanted.summary == "count":
-        links = links[:1]
-    return searchset(base, resources, total=found.total, links=links, issues=issues)
-
-
-def _only(resource: dict[str, Any], elements: tuple[str, ...]) -> dict[str, Any]:
-    """The elements asked for by _elements, besides the mandatory ones, marked as incomplete."""
-    if not elements:
-        return resource
-    kept = {"resourceType", "id", "meta", "status", "content", *elements}
-    short = {name: value for name, value in resource.items() if name in kept}
-    tag = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-    return short | {"meta": resource.get("meta", {}) | {"tag": [tag]}}
-
-
-def _offset(params: list[tuple[str, str]]) -> int:
-    value = next((value for name, value in params if name == "_offset"), "0")
-    if not _OFFSET.match(value):
-        raise InvalidInput.of("search.value", "_offset", name="_offset", value=value[:20])
-    return int(value)
+    return searching.search(params, "DocumentReference", search_query, find_documents)
 
 
 def _patch_body() -> Any:
@@ -221,10 +198,24 @@ def _updated(updated: Updated) -> Response:
     return fhir(updated.resource, headers=headers)
 
 
-def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
+def _exists(found: Existing) -> Response:
+    """200: a document of this identifier is there (FHIR R4, conditional create)."""
+    address = f"{services().settings.fhir_base}/DocumentReference/{found.id}"
+    headers = {"Location": address, **etag(found.version)}
     if preference() == "minimal":
+        return empty(200, headers)
+    if found.resource is None or preference() == "OperationOutcome":
+        problem = Problem("create.exists", ("If-None-Exist",), severity="information")
+        return fhir(outcome([error_table().issue(problem, language())]), headers=headers)
+    return fhir(found.resource, headers=headers)
+
+
+def _created(stored: dict[str, Any], published: publishing.Published, headers: dict[str, str]) -> Response:
+    # A relation that was ignored is told unless the client says what else it wants (PDSm, publication simplifiée).
+    wanted = preference("OperationOutcome" if published.unsupported_relations else "representation")
+    if wanted == "minimal":
         return empty(201, headers)
-    if preference() == "OperationOutcome":
+    if wanted == "OperationOutcome":
         return fhir(outcome(publication_issues(published)), 201, headers)
     return fhir(stored, 201, headers)
 

@@ -65,7 +65,7 @@ def actor() -> Actor:
     return Actor(
         caller=g.caller,
         purpose=purpose,
-        reason=_percent_decoded("Purpose-Of-Use-Reason")[:500].strip(),
+        reason=_percent_decoded("Purpose-Of-Use-Reason")[:500].strip() if purpose.is_emergency else "",
         secret=_flag("Connexion-Secrete"),
         on_behalf_of_holder=_flag("Masking-On-Behalf-Of-Holder"),
         correlation_id=g.correlation_id,
@@ -79,10 +79,10 @@ def traceparent() -> str:
     return value if _TRACEPARENT.match(value) else ""
 
 
-def preference() -> str:
-    """``minimal``, ``representation`` or ``OperationOutcome`` of the Prefer header; representation by default."""
+def preference(default: str = "representation") -> str:
+    """``minimal``, ``representation`` or ``OperationOutcome`` of the Prefer header, else ``default``."""
     found = re.search(r"return\s*=\s*(minimal|representation|OperationOutcome)", request.headers.get("Prefer", ""))
-    return found.group(1) if found else "representation"
+    return found.group(1) if found else default
 
 
 def strict() -> bool:
@@ -266,7 +266,7 @@ def _kind_of(name: str, where: str) -> bool:
 
 def _flag(header: str) -> bool:
     """A boolean header. Anything but true or false is refused: a misspelt secrecy must not be silently dropped."""
-    value = request.headers.get(header, "false").strip().lower()
+    value = request.headers.get(header, "false").strip()
     if value not in ("true", "false"):
         raise InvalidInput.of("header.not-boolean", header, value=value[:20])
     return value == "true"

@@ -11,21 +11,31 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.exceptions import NotFound
 
 from facade.api.exchange import services
+from facade.api.schemas import refusals
 from facade.transactions.readiness import readiness, warnings
 
 blueprint = Blueprint("health", __name__, description="Liveness, readiness, metrics")
+_STATE = {"application/json": {"schema": {"type": "object", "required": ["status"]}}}
+_ALIVE = {"200": {"description": "The process answers", "content": _STATE}}
+_READY = {
+    "200": {"description": "Every part is usable", "content": _STATE},
+    "503": {"description": "The parts that are not usable, in words", "content": _STATE},
+}
+_METRICS = {
+    "200": {"description": "Prometheus text format", "content": {"text/plain": {"schema": {"type": "string"}}}},
+    **refusals({"404": "Not from this address"}),
+}
 
 
 @blueprint.route("/healthz")
-@blueprint.response(200, description="The process answers")
+@blueprint.doc(responses=_ALIVE, security=[])
 def alive() -> Response:
     """The process is alive."""
     return jsonify(status="alive")
 
 
 @blueprint.route("/readyz")
-@blueprint.response(200, description="Every part is usable")
-@blueprint.alt_response(503, description="The parts that are not usable, in words")
+@blueprint.doc(responses=_READY, security=[])
 def ready() -> Response:
     """Database, DMP and certificates."""
     problems = readiness(services())
@@ -36,7 +46,7 @@ def ready() -> Response:
 
 
 @blueprint.route("/metrics")
-@blueprint.response(200, description="Prometheus text format", content_type="text/plain")
+@blueprint.doc(responses=_METRICS, security=[])
 def metrics() -> Response:
     """Metrics of all server processes."""
     if request.remote_addr not in services().settings.metrics_addresses:

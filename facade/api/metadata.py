@@ -11,17 +11,32 @@ from typing import Any
 from flask import Response, current_app
 from flask_smorest import Blueprint
 
-from facade import __version__
-from facade.api.declared import Declaration, declared
+from facade import __version__, knowledge
+from facade.api.declared import Declaration, Parameter, declared
 from facade.api.exchange import JSON, XML, fhir, services, wants_xml
+from facade.api.schemas import answer, refusals
+from facade.translation.search_parameters import definitions
 
 blueprint = Blueprint("metadata", __name__, description="What this server can do. No token needed.")
 _PATCH_FORMATS = [JSON, XML, "application/json-patch+json"]
+_STATEMENT = {
+    "200": {
+        "description": "The CapabilityStatement of this server",
+        "content": answer(Declaration("read", "CapabilityStatement")),
+    },
+    **refusals({"406": "None of the formats of Accept or _format is served"}),
+}
+_ISSUERS = {
+    "200": {
+        "description": "The issuers whose tokens are accepted",
+        "content": {"application/json": {"schema": {"type": "object", "required": ["issuer", "capabilities"]}}},
+    }
+}
 _ORDER = ("read", "vread", "history-instance", "create", "update", "patch", "delete", "search-type")
 
 
 @blueprint.route("/metadata")
-@blueprint.response(200, description="The CapabilityStatement of this server")
+@blueprint.doc(responses=_STATEMENT, security=[])
 def metadata() -> Response:
     """CapabilityStatement."""
     wants_xml()
@@ -29,7 +44,7 @@ def metadata() -> Response:
 
 
 @blueprint.route("/.well-known/smart-configuration")
-@blueprint.response(200, description="The issuers whose tokens are accepted")
+@blueprint.doc(responses=_ISSUERS, security=[])
 def smart_configuration() -> dict[str, Any]:
     """Where tokens come from (SMART App Launch 2.1, conformance)."""
     issuers = services().settings.issuers
@@ -52,8 +67,11 @@ def capability_statement(base: str) -> dict[str, Any]:
     system = [{"code": each.interaction} for each in found if not each.resource and each.interaction]
     return {
         "resourceType": "CapabilityStatement",
+        "name": "DmpFacade",
+        "title": "FHIR door to the DMP",
         "status": "active",
         "date": "2026-11-22",
+        "publisher": "dmp-facade",
         "kind": "instance",
         "software": {"name": "dmp-facade", "version": __version__},
         "implementation": {"description": "FHIR door to the DMP (dossier médical partagé)", "url": base},
@@ -92,13 +110,25 @@ def _resource(name: str, declarations: list[Declaration]) -> dict[str, Any]:
     }
     if any(each.conditional_update for each in declarations):
         resource["conditionalUpdate"] = True
+    if any(each.conditional_create for each in declarations):
+        resource["conditionalCreate"] = True
+    if any(each.conditional_read for each in declarations):
+        resource["conditionalRead"] = "not-match"
     profiles = sorted({profile for each in declarations for profile in each.profiles})
     if profiles:
         resource["supportedProfile"] = profiles
-    parameters = {parameter.name: parameter for each in declarations for parameter in each.parameters}
+    includes = sorted({include for each in declarations for include in each.includes})
+    if includes:
+        resource["searchInclude"] = includes
+    searches = [each for each in declarations if each.interaction]
+    parameters = {parameter.name: parameter for each in searches for parameter in each.parameters}
     if parameters:
-        resource["searchParam"] = [
-            {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}
-            for parameter in parameters.values()
-        ]
+        resource["searchParam"] = [_parameter(name, parameter) for parameter in parameters.values()]
     return resource
+
+
+def _parameter(resource: str, parameter: Parameter) -> dict[str, str]:
+    """A chained parameter (patient.identifier) has no canonical URL of its own."""
+    canonical = definitions(knowledge.rows).get((resource, parameter.name))
+    described = {"name": parameter.name, "type": parameter.type, "documentation": parameter.text}
+    return described | ({"definition": canonical} if canonical else {})

@@ -36,9 +36,12 @@ class Meaning:
 class ErrorTable:
     """The meaning of every error code. Codes that have no row are a defect and read as ``server.unexpected``."""
 
-    def __init__(self, facade: Iterable[Row], classify: Classify, rules: Iterable[Row]) -> None:
+    def __init__(
+        self, facade: Iterable[Row], classify: Classify, rules: Iterable[Row], mhd: Iterable[Row] = ()
+    ) -> None:
         self._facade = {row["code"]: _meaning(row) for row in facade}
         self._classify = classify
+        self._mhd = {(row["code"], row["value"]): row["mhd_code"] for row in mhd}
         self._rules = {row["rule"]: _meaning({**row, "issue_type": "forbidden"}) for row in rules}
 
     def of(self, code: str) -> Meaning:
@@ -63,8 +66,15 @@ class ErrorTable:
         return outcome([self._issue(error, problem, language) for problem in error.problems])
 
     def issue(self, problem: Problem, language: str) -> dict[str, Any]:
-        """One issue for a problem that is not an error of the whole request (a warning, an information)."""
-        return _issue(problem, self.of(problem.code), language, problem.code, ERROR_SYSTEM)
+        """One issue for a problem that is not an error of the whole request (a warning, an information).
+
+        Where MHD has a code for it, that follows ours; MHD gives it no system.
+        """
+        issue = _issue(problem, self.of(problem.code), language, problem.code, ERROR_SYSTEM)
+        mhd = self._mhd.get((problem.code, problem.values.get("code", "")))
+        if mhd is not None:
+            issue["details"]["coding"].append({"code": mhd})
+        return issue
 
     def dmp_warning(self, warning: DmpRefused, language: str) -> dict[str, Any]:
         """A warning of a partial answer of the DMP, its code kept."""

@@ -14,7 +14,7 @@ from facade.transactions.check_record import check_record
 
 blueprint = Blueprint("Patient", __name__, description="The state of a record. No identity trait is ever shown.")
 _SEARCH = (Parameter("identifier", "token", "INS of the patient: system|value", required=True),)
-_BY_POST = Declaration("search-type", "Patient", body=FORM)
+_BY_POST = Declaration("search-type", "Patient", _SEARCH, body=FORM)
 
 
 @interaction(blueprint, "GET", "/Patient", Declaration("search-type", "Patient", _SEARCH), 200)

@@ -1,24 +1,28 @@
 """Every FHIR request passes here first: correlation id, token, caller. What is public is listed, not forgotten.
 
-RFC 6750 (Bearer), RFC 9440 (Client-Cert from a trusted proxy), W3C Trace Context.
+RFC 6750 (Bearer), RFC 8705 (certificate-bound tokens), RFC 9440 (Client-Cert from a trusted proxy), W3C Trace Context.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import re
 import uuid
+from ipaddress import IPv6Address, ip_address
 
 from flask import Response, g, request
 
 from facade.api.exchange import services, traceparent
+from facade.identity.tokens import thumbprint
 
+# Where the server leaves the client certificate of a TLS connection, as DER. No header can have this name.
+CLIENT_CERTIFICATE = "dmp_facade.client_certificate"
 PUBLIC = {
     "conformance.code_system",
     "conformance.code_systems",
     "conformance.information_notice",
+    "conformance.search_parameter",
+    "conformance.served_search_parameters",
     "conformance.structure_definition",
     "conformance.structure_definitions",
     "conformance.value_set",
@@ -33,15 +37,20 @@ PUBLIC = {
     "docs.document",
 }
 _CORRELATION = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+# Hexadecimal, as a UUID or a W3C trace id is: no room for the words of a reason (EXI 02).
+_WORDLESS = re.compile(r"^[0-9A-Fa-f-]{8,64}$")
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def identify() -> None:
     """Give the request its correlation id and, unless its route is public, its verified caller.
 
+    The id that comes with a statement of the patient is kept only where it can hold no word.
     Raises Unauthenticated for a missing or wrong token, before the body is read or anything else is done.
     """
     given = request.headers.get("X-Request-Id", "")
-    g.correlation_id = given if _CORRELATION.match(given) else str(uuid.uuid4())
+    accepted = _WORDLESS if request.blueprint == "Consent" and request.method not in _SAFE else _CORRELATION
+    g.correlation_id = given if accepted.match(given) else str(uuid.uuid4())
     g.traceparent = traceparent()
     if request.endpoint in PUBLIC or request.method == "OPTIONS":
         return
@@ -64,12 +73,27 @@ def add_headers(response: Response) -> Response:
 
 
 def _certificate() -> str | None:
-    """The client certificate's x5t#S256 as a trusted proxy hands it over; anybody else's header is ignored."""
-    header = request.headers.get("Client-Cert", "")
-    if not header or request.remote_addr not in services().settings.trusted_proxies:
-        return None
+    """``x5t#S256`` of the client's certificate, None when it presented none.
+
+    A trusted proxy hands it over in a header, and its own certificate is not its client's; of anybody else it is the
+    certificate of the TLS connection, and the header is ignored.
+    """
+    der = _handed_over() if _from_trusted_proxy() else request.environ.get(CLIENT_CERTIFICATE)
+    return thumbprint(der) if der else None
+
+
+def _from_trusted_proxy() -> bool:
     try:
-        der = base64.b64decode(header.strip().strip(":"), validate=True)
-    except binascii.Error:
+        peer = ip_address(request.remote_addr or "")
+    except ValueError:
+        return False
+    if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
+        peer = peer.ipv4_mapped
+    return any(peer in network for network in services().settings.trusted_proxies)
+
+
+def _handed_over() -> bytes | None:
+    try:
+        return base64.b64decode(request.headers.get("Client-Cert", "").strip().strip(":"), validate=True)
+    except ValueError:
         return None
-    return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()

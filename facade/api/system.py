@@ -1,4 +1,4 @@
-"""POST [base]: ITI-65, a transaction Bundle of one SubmissionSet and its documents (TD2.1)."""
+"""POST [base]: ITI-65, a transaction Bundle of one SubmissionSet and its documents (TD2.1), and batches of reads."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from typing import Any
 from flask import Response
 from flask_smorest import Blueprint
 
-from facade.api.declared import Declaration
+from facade.api.batch import batch_response
+from facade.api.conditions import unique_id_of
+from facade.api.declared import Declaration, declares
 from facade.api.document_reference import publication_issues
-from facade.api.exchange import JSON, XML, actor, body_with_files, fhir, preference, services
+from facade.api.exchange import JSON, XML, actor, body_with_files, error_table, fhir, language, preference, services
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
 from facade.api.outcomes import outcome
+from facade.domain.errors import InvalidInput, Problem
+from facade.domain.ins import INS
 from facade.transactions import publish as publishing
+from facade.transactions.conditional_create import Existing, existing
 from facade.translation import validation
+from facade.translation.document_rules import DOC, read_relations
+from facade.translation.problems import Problems
 from facade.translation.submission_in import SubmissionParts, read_submission_bundle
 
 blueprint = Blueprint("system", __name__, description="Transactions over several resources")
@@ -22,34 +29,54 @@ _RESPONSE_PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MH
 
 
 @interaction(blueprint, "POST", "", Declaration("transaction", body=f"{JSON} {XML}"), 200)
+@declares(Declaration("batch"))
 def transaction() -> Response:
-    """Provide Document Bundle (ITI-65): all or nothing."""
+    """Provide Document Bundle (ITI-65): all or nothing. Or a batch of GET Binary: one retrieval for all."""
     bundle, contents = body_with_files("Bundle")
     key, fingerprint = idempotency(bundle, contents)
     validation.validate_resource(bundle, "Bundle")
+    if bundle.get("type") == "batch":
+        return fhir(batch_response(bundle))
     parts = read_submission_bundle(bundle, contents)
     order = publishing.order_of_bundle(services(), parts, contents, key=key, fingerprint=fingerprint)
+    if (there := _already_there(parts, order.subject.ins)) is not None:
+        return fhir(_response(parts, _existing_entries(parts, there)))
     published = publishing.publish(services(), actor(), order)
-    return fhir(_response(parts, published))
+    entries = _response(parts, _created_entries(parts, published))
+    if preference() == "OperationOutcome":
+        _tell(entries["entry"][0], publication_issues(published))
+    return fhir(entries)
 
 
-def _response(parts: SubmissionParts, published: publishing.Published) -> dict[str, Any]:
-    """The transaction-response: one entry for each of the request, in its order (ITI TF-2 3.65.4.2)."""
-    documents = {part.index: position for position, part in enumerate(parts.documents)}
-    contents = {part.content_index: position for position, part in enumerate(parts.documents)}
-    entries = []
-    for index in range(len(parts.kinds)):
-        if index in documents:
-            entries.append(_created(published, documents[index], "DocumentReference"))
-        elif index in parts.binaries and index in contents:
-            entries.append(_created(published, contents[index], "Binary"))
-        elif index == parts.lot_index:
-            location = f"List/{published.lot_id}" if published.lot_id else ""
-            entries.append({"response": {"status": "201 Created"} | ({"location": location} if location else {})})
-        else:
-            entries.append({"response": {"status": "200 OK"}})
-    if preference() == "OperationOutcome" and entries:
-        entries[0]["response"]["outcome"] = outcome(publication_issues(published))
+def _already_there(parts: SubmissionParts, patient: INS) -> list[Existing] | None:
+    """The documents of the lot that exist (ifNoneExist), None when it is to be published.
+
+    Raises InvalidInput ``bundle.condition-partial``: a lot is published whole or not at all.
+    """
+    if not any(part.if_none_exist for part in parts.documents):
+        return None
+    found = []
+    for part in parts.documents:
+        where = f"Bundle.entry[{part.index}].request.ifNoneExist"
+        unique_id = unique_id_of(part.if_none_exist, where) if part.if_none_exist else ""
+        found.append(existing(services(), actor(), patient, unique_id) if unique_id else None)
+    there = [each for each in found if each is not None]
+    if there and len(there) < len(found):
+        raise InvalidInput.of("bundle.condition-partial", "Bundle.entry")
+    return there or None
+
+
+def _response(parts: SubmissionParts, made: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """The transaction-response: one entry for each of the request, in its order (ITI TF-2 3.65.4.2).
+
+    What the DMP has no place for was ignored and is told in the entry that asked for it (MHD table 3.65.4.1.3-1).
+    """
+    entries = [{"response": made.get(index, {"status": "200 OK"})} for index in range(len(parts.kinds))]
+    for part in parts.documents:
+        codes = read_relations(part.resource, parts.index, Problems())[1]
+        _tell(entries[part.index], [_ignored("relation.not-supported", f"{DOC}.relatesTo", code) for code in codes])
+    for index in parts.folders:
+        _tell(entries[index], [_ignored("folder.not-supported", "List")])
     return {
         "resourceType": "Bundle",
         "meta": {"profile": [_RESPONSE_PROFILE]},
@@ -58,7 +85,36 @@ def _response(parts: SubmissionParts, published: publishing.Published) -> dict[s
     }
 
 
-def _created(published: publishing.Published, position: int, kind: str) -> dict[str, Any]:
-    version = published.entries[position].version
-    location = f"{kind}/{published.resources[position]['id']}"
-    return {"response": {"status": "201 Created", "location": location, "etag": f'W/"{version}"'}}
+def _ignored(code: str, element: str, value: str = "") -> dict[str, Any]:
+    return error_table().issue(Problem(code, (element,), {"code": value}, "warning"), language())
+
+
+def _tell(entry: dict[str, Any], issues: list[dict[str, Any]]) -> None:
+    """Add issues to the outcome of an entry; one that is there already is not repeated."""
+    known = entry["response"].get("outcome", {}).get("issue", [])
+    new = [issue for issue in issues if issue not in known]
+    if new:
+        entry["response"]["outcome"] = outcome([*known, *new])
+
+
+def _created_entries(parts: SubmissionParts, published: publishing.Published) -> dict[int, dict[str, Any]]:
+    """The answers to what was created, by entry number."""
+    found = {}
+    for part, resource, stored in zip(parts.documents, published.resources, published.entries, strict=True):
+        tag = f'W/"{stored.version_id}"'
+        for index, kind in ((part.content_index, "Binary"), (part.index, "DocumentReference")):
+            found[index] = {"status": "201 Created", "location": f"{kind}/{resource['id']}", "etag": tag}
+    found[parts.lot_index] = {"status": "201 Created"}
+    if published.lot_id:
+        found[parts.lot_index]["location"] = f"List/{published.lot_id}"
+    return found
+
+
+def _existing_entries(parts: SubmissionParts, there: list[Existing]) -> dict[int, dict[str, Any]]:
+    """The answers to a lot whose documents exist already: nothing was made, the lot neither."""
+    found = {}
+    for part, one in zip(parts.documents, there, strict=True):
+        tag = {"etag": f'W/"{one.version}"'} if one.version else {}
+        for index, kind in ((part.content_index, "Binary"), (part.index, "DocumentReference")):
+            found[index] = {"status": "200 OK", "location": f"{kind}/{one.id}", **tag}
+    return found

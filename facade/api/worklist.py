@@ -24,7 +24,7 @@ def worklist() -> Response:
     resource: dict[str, Any] = {
         "resourceType": "List",
         "status": "current",
-        "mode": "snapshot",
+        "mode": "working",
         "title": "Documents still hidden from their patient",
     }
     if found:

@@ -1,7 +1,8 @@
 """The one door to the DMP: ``SoapGateway`` speaks each transaction and chooses how it is authenticated.
 
-TD2.1, the TD0.2 of machines and the reference search go in INDIRECTE, everything else in INDIRECTE_RENFORCEE: the
-rights tables of the DMP forbid feeding in the latter and reading in the former (PDT-INF-526, PDT-INF-606).
+TD2.1, the TD0.2 of machines, the reference search and the TD3.3c of a structure go in INDIRECTE, everything else in
+INDIRECTE_RENFORCEE: the rights tables of the DMP forbid feeding in the latter and reading in the former (PDT-INF-526,
+PDT-INF-606).
 """
 
 from __future__ import annotations
@@ -126,10 +127,11 @@ class SoapGateway(Searches, Habilitations):
     def update_status(
         self, session: DmpSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
     ) -> None:
-        """TD3.3c/d: archive, unarchive or withdraw."""
+        """TD3.3c/d: archive, unarchive or withdraw. A structure withdraws its own in INDIRECTE (526, note 9)."""
+        mode = Mode.INDIRECT if session.caller.kind is CallerKind.STRUCTURE else Mode.REINFORCED
         with self._channel.observed(_UPDATE):
             body = ebrim_write.status_update(lot, current, new_status)
-            self._change(_UPDATE, Mode.REINFORCED, session, body)
+            self._change(_UPDATE, mode, session, body)
 
     def _existence(self, transaction: Transaction, reason: str, session: DmpSession) -> Dossier:
         mode = Mode.INDIRECT if session.caller.kind in _MACHINES else Mode.REINFORCED

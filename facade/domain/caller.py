@@ -27,13 +27,15 @@ class Structure:
     """A care structure (or the editor of an application).
 
     ``id`` is a Struct_IdNat: ``1``+FINESS, ``3``+SIRET, ``4``+RPPS+rank. ``sector`` a code of TRE_R02 (``SA01``).
-    ``homologated_until`` is the end of its AIR self-homologation (EXI 29), None when it is on no list.
+    ``homologated_until`` is the last day of its AIR self-homologation (EXI 29), None when it is on no list;
+    ``homologated_from`` the first one, where that is known.
     """
 
     id: str
     name: str
     sector: str
     homologated_until: date | None = None
+    homologated_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Caller:
 
     ``id``          IdNat_PS (``8``+RPPS) of a professional, Struct_IdNat of a structure, pseudonymous id (idPe) of a
                     patient or representative, client id of an application.
-    ``profession``  code of TRE_G15 (``10`` médecin); ``specialty`` code of TRE_R01 (``SM26``) where there is one.
+    ``profession``  code of TRE_G15 (``10`` médecin); ``specialty`` code of TRE_R01 (``SM26``) where there is one,
+                    of a pharmacist the section, a code of TRE_G05 (``A``).
     ``regulator``   the token says ``Acces_Regulation_Medicale``.
     ``two_factors`` the token's ``acr`` is one of the accepted two-factor levels.
     ``pairings``    the records a patient, representative or application is paired with.

@@ -135,6 +135,7 @@ class AssociationType(StrEnum):
     TRANSFORMS = "urn:ihe:iti:2007:AssociationType:XFRM"
     REPLACES_BY_TRANSFORMING = "urn:ihe:iti:2007:AssociationType:XFRM_RPLC"
     SIGNS = "urn:ihe:iti:2007:AssociationType:signs"
+    UPDATES_STATUS = "urn:ihe:iti:2010:AssociationType:UpdateAvailabilityStatus"
 
 
 @dataclass(frozen=True, slots=True)

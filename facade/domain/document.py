@@ -92,6 +92,13 @@ class Availability(StrEnum):
     DELETED = "urn:asip:ci-sis:2010:StatusType:Deleted"
 
 
+_STATUS_SUFFIX = {
+    Availability.DEPRECATED: "-superseded",
+    Availability.ARCHIVED: "-archived",
+    Availability.DELETED: "-deleted",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ReferenceId:
     """A CXi of referenceIdList: value (comp. 1), assigning authority OID (4.2), type URN (5; JDV_J231)."""
@@ -150,6 +157,14 @@ class DocumentEntry:
     repository: str = ""
     replaces: str = ""
     is_signature: bool = False
+
+    @property
+    def version_id(self) -> str:
+        """What changes whenever the metadata do: the version, and the status where it is not Approved.
+
+        A change of availabilityStatus makes no new version of an XDS entry (ITI TF-2 3.57).
+        """
+        return f"{self.version}{_STATUS_SUFFIX.get(self.availability, '')}"
 
     def has_author(self, person_id: str) -> bool:
         """Whether a person with this national id is among the authors."""

@@ -176,7 +176,7 @@ class Demo:
         for row in sample.PAIRINGS:
             patient = INS.of(sample.INS_TEST_OID, row.ins)
             pairing = Pairing(patient, Relation(row.relation), may_feed=row.may_feed, may_read=row.may_read)
-            pairings.add(row.application, row.external_id, pairing)
+            pairings.add((row.application, row.external_id, pairing))
         database.close()
 
     def _write_settings(self) -> None:

@@ -14,6 +14,9 @@ from facade.identity.tokens import Claims
 _STRUCT_ID_NAT = re.compile(r"1[0-9A-Z]{9}|2\d{9}|3\d{14}|4\d{11,14}", re.ASCII)
 _PROFESSION = re.compile(r"\d{2}", re.ASCII)
 _SAVOIR_FAIRE = re.compile(r"[A-Z]{1,4}\d{1,3}", re.ASCII)
+# A pharmacist has a section of the Order's register (TRE_G05) where a doctor has a savoir-faire (TRE_R01).
+_PHARMACIST = "21"
+_SECTIONS = "1.2.250.1.71.4.2.6"
 # Where a Struct_IdNat may be found, and what is put before it. The geographic site comes before the legal entity.
 _STRUCTURE_SOURCES = (
     ("ancienIdentifiantDeLaStructure", ""),
@@ -34,7 +37,10 @@ class NoSuchActivity(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One activity. ``category`` is the professional category (``C`` civil), part of the name of the situation."""
+    """One activity. ``category`` is the professional category (``C`` civil), part of the name of the situation.
+
+    ``specialty`` is a savoir-faire (TRE_R01), of a pharmacist the section (TRE_G05): the second role of a VIHF.
+    """
 
     profession: str = ""
     category: str = ""
@@ -73,9 +79,10 @@ def flat_activity(claims: Claims) -> Activity:
     """The one activity that the flat claims describe, where there is no ``SubjectRefPro``."""
     roles = [role for role in _texts(value_of(claims, "SubjectRole")) if role]
     codes = [_code(role) for role in roles]
+    sections = [_code(role) for role in roles if role.partition("^")[2] == _SECTIONS]
     return Activity(
         profession=next((code for code in codes if _PROFESSION.fullmatch(code)), ""),
-        specialty=next((code for code in codes if _SAVOIR_FAIRE.fullmatch(code)), ""),
+        specialty=next((code for code in codes if _SAVOIR_FAIRE.fullmatch(code)), "") or next(iter(sections), ""),
         structure_id=_flat_structure(claims),
         structure_name=text_of(claims, "SubjectOrganization"),
         sector=_code(text_of(claims, "Secteur_Activite")),
@@ -115,11 +122,17 @@ def _of_exercice(exercice: Mapping[str, Any], claims: Claims) -> Iterator[Activi
         yield Activity(**person, **place)
     for activity in activities:
         yield Activity(
-            **person,
+            **person | _section(person, activity),
             structure_id=_structure_id(activity),
             structure_name=text_of(activity, "raisonSocialeSite") or text_of(activity, "enseigneCommercialeSite"),
             sector=text_of(activity, "codeSecteurDactivite"),
         )
+
+
+def _section(person: Mapping[str, str], activity: Mapping[str, Any]) -> dict[str, str]:
+    if person["profession"] != _PHARMACIST or person["specialty"]:
+        return {}
+    return {"specialty": text_of(activity, "codeSectionPharmacien")}
 
 
 def _structure_id(activity: Mapping[str, Any]) -> str:

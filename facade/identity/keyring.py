@@ -25,6 +25,7 @@ _WHOLE_ANSWER = 10.0
 _RETRY_AFTER_FAILURE = 5.0
 _KEEP_AT_MOST = 86_400.0
 _PATIENCE = 15.0
+_WAITING_AT_MOST = 8
 
 
 class KeyRing:
@@ -43,6 +44,7 @@ class KeyRing:
         self._max_age = max_age
         self._clock = clock
         self._turn = threading.Lock()
+        self._queue = threading.BoundedSemaphore(_WAITING_AT_MOST)
         self._keys: dict[KeyName, Key] = {}
         self._fetched_at: float | None = None
         self._next_attempt = 0.0
@@ -53,11 +55,11 @@ class KeyRing:
         """The key a token names; one that names none gets the only key there is for its algorithm.
 
         Raises Unauthenticated ``token.unknown-key``, or FacadeError ``identity.keys-unavailable`` (503) when the
-        issuer cannot be asked.
+        issuer cannot be asked, or is being asked for many others already.
         """
         found = self._find(kid, algorithm)
         if found is None:
-            self._refresh()
+            self._refresh_for_one()
             found = self._find(kid, algorithm)
         elif self._age() > self._max_age:
             self.renew_in_background()
@@ -89,6 +91,20 @@ class KeyRing:
 
     def _age(self) -> float:
         return float("inf") if self._fetched_at is None else self._clock() - self._fetched_at
+
+    def _refresh_for_one(self) -> None:
+        """Where keys are known, few wait for newer ones: tokens anybody made up must not hold every thread."""
+        if self._clock() < self._next_attempt:
+            return
+        if not self._keys:
+            self._refresh()
+            return
+        if not self._queue.acquire(blocking=False):
+            raise self._unavailable()
+        try:
+            self._refresh()
+        finally:
+            self._queue.release()
 
     def _refresh(self) -> None:
         if self._clock() < self._next_attempt:

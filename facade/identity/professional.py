@@ -12,7 +12,7 @@ import re
 from facade.domain.caller import Caller, CallerKind, Structure
 from facade.identity.activities import Activity, Ambiguous, NoSuchActivity, activities_of, choose, flat_activity
 from facade.identity.config import IdentityConfig
-from facade.identity.spelling import text_of
+from facade.identity.spelling import entries_of, text_of
 from facade.identity.tokens import Claims, text_claim
 
 _ID_NAT = re.compile(r"8\d{11}", re.ASCII)
@@ -59,8 +59,18 @@ def has_two_factors(claims: Claims, config: IdentityConfig) -> bool:
 
 def _id_nat(claims: Claims) -> str:
     # ``8`` + RPPS. Ids of another origin (ADELI, EDIT, internal ones) are people without RPPS.
-    stated = text_of(claims, "SubjectNameID") or text_of(claims, "preferred_username")
+    stated = text_of(claims, "SubjectNameID") or text_of(claims, "preferred_username") or _among_other_ids(claims)
     return stated if _ID_NAT.fullmatch(stated) and _luhn_is_right(stated[1:]) else ""
+
+
+def _among_other_ids(claims: Claims) -> str:
+    """The one RPPS of ``otherIds``, for a token that names its professional nowhere else."""
+    found = {text_of(entry, "identifiant") for entry in entries_of(claims, "otherIds") if _is_rpps(entry)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _is_rpps(entry: Claims) -> bool:
+    return text_of(entry, "origine").upper() == "RPPS"
 
 
 def _luhn_is_right(number: str) -> bool:
@@ -88,4 +98,5 @@ def _structure(activity: Activity, config: IdentityConfig) -> Structure:
         name=activity.structure_name or (listed.name if listed else ""),
         sector=activity.sector or (listed.sector if listed else ""),
         homologated_until=listed.homologated_until if listed else None,
+        homologated_from=listed.homologated_from if listed else None,
     )

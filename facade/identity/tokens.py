@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import json
 import math
@@ -128,6 +129,11 @@ def check_binding(claims: Claims, client_certificate_sha256: str | None, *, enfo
     presented = client_certificate_sha256.rstrip("=")
     if not hmac.compare_digest(thumbprint.rstrip("=").encode("utf-8", "replace"), presented.encode("utf-8", "replace")):
         raise Unauthenticated.of("token.not-bound")
+
+
+def thumbprint(certificate: bytes) -> str:
+    """``x5t#S256`` of a certificate given as DER: base64url of its SHA-256, without padding (RFC 8705 section 3.1)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(certificate).digest()).rstrip(b"=").decode()
 
 
 def text_claim(claims: Claims, name: str) -> str:

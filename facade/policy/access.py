@@ -8,9 +8,10 @@ author, masking, habilitation.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from facade.domain.access import Act, Context, Decision
-from facade.domain.caller import Caller
+from facade.domain.caller import Caller, Structure
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.ins import INS
@@ -95,13 +96,14 @@ def visible(
     return [(document, decision) for document, decision in judged if decision.permits]
 
 
-def homologation_warning(caller: Caller, context: Context, settings: PolicySettings) -> int | None:
-    """Days left of the structure's AIR self-homologation (EXI 29) when a warning is due, 0 on its last day.
+def homologation_warning(structure: Structure, now: datetime, settings: PolicySettings) -> int | None:
+    """Days left of a structure's AIR self-homologation (EXI 29) when it has to be renewed soon, 0 on its last day.
 
-    None when it is not due, already over, or when the structure has none.
+    Negative when it is over. None when no warning is due, or when the structure has none.
+    Raises ValueError for a time without a zone.
     """
-    until = caller.structure.homologated_until
+    until = structure.homologated_until
     if until is None:
         return None
-    left = (until - legal_day(context.now)).days
-    return left if 0 <= left <= settings.homologation_warning_days else None
+    left = (until - legal_day(now)).days
+    return left if left <= settings.homologation_warning_days else None

@@ -109,8 +109,8 @@ def _strength(question: Question) -> str | None:
 def _homologation(question: Question) -> str | None:
     if not (question.professional and question.act.homologation):
         return None
-    until = question.caller.structure.homologated_until
-    if until is None:
+    start, until = question.caller.structure.homologated_from, question.caller.structure.homologated_until
+    if until is None or (start is not None and question.today < start):
         return Rule.NOT_HOMOLOGATED
     return Rule.HOMOLOGATION_ENDED if question.today > until else None
 

@@ -23,8 +23,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "citizens": ("Lecture par le patient et par son représentant", "Reading by the patient and the representative"),
     "citizens.note": (
-        "Les étiquettes s'ajoutent: chacune retire un lecteur, aucune ne rend ce qu'une autre retire.",
-        "Labels add up: each removes a reader, none gives back what another takes.",
+        "Les étiquettes s'ajoutent: chacune retire un lecteur, aucune ne rend ce qu'une autre retire. "
+        "Un document supprimé n'est montré à personne.",
+        "Labels add up: each removes a reader, none gives back what another takes. "
+        "A withdrawn document is shown to nobody.",
     ),
     "emergency": ("Urgence", "Emergency"),
     "emergency.note": (
@@ -32,7 +34,14 @@ _WORDS: dict[str, tuple[str, str]] = {
         "A reason is required; the holder's prior opposition closes the mode to all; the habilitation matrix applies.",
     ),
     "acts": ("Ce que chaque acte exige", "What each act needs"),
-    "acts.note": ("Avant tout examen d'un document.", "Before any document is looked at."),
+    "acts.note": (
+        "Avant tout examen d'un document. Deux facteurs, liste blanche, autorisation et blocage ne concernent que les "
+        "professionnels; l'urgence l'emporte sur l'opposition à la consultation; une structure ne touche qu'à ses "
+        "documents, un patient et son représentant qu'à son dossier.",
+        "Before any document is looked at. Two factors, white list, authorisation and block concern professionals "
+        "only; an emergency goes over the opposition to reading; a structure touches its own documents only, a "
+        "patient and the representative the patient's record only.",
+    ),
     "rights": ("Droits fonctionnels", "Functional rights"),
     "rights.note": (
         "Cellules appliquées ici. Ce qui n'est pas écrit est refusé.",
@@ -93,6 +102,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     "minor": ("patient mineur", "minor patient"),
     "regulator": ("médecin régulateur", "regulating doctor"),
     "professional": ("professionnel", "professional"),
+    "non-doctor": ("professionnel non médecin", "non-doctor"),
+    "doctor": ("médecin", "doctor"),
+    "treating-doctor": ("médecin traitant", "treating-doctor"),
+    "occupational-doctor": ("médecin du travail", "occupational-doctor"),
+    "staff": ("personnel", "staff"),
+    "structure": ("structure", "structure"),
+    "application": ("application référencée", "application"),
+    "permit": ("accorde", "permit"),
+    "deny": ("refuse", "deny"),
+    "scope.": ("", ""),
+    "scope.record": ("dossier", "record"),
+    "scope.document": ("document", "document"),
+    "scope.right": ("droit", "right"),
     "star": (
         "document du patient: patient ou médecin traitant",
         "patient's document: the patient or the treating doctor",
@@ -116,8 +138,8 @@ def describe(tables: AccessTables, language: Language = "fr") -> tuple[Section, 
     """The policy, table by table, in French or English."""
     word = _words(language)
     return (
-        _annex(tables, word),
-        _citizens(tables, word),
+        _annex(tables, word, language),
+        _citizens(tables, word, language),
         _emergency(tables, word),
         _acts(tables, word),
         _rights(tables, word),
@@ -145,27 +167,32 @@ def as_html(sections: Iterable[Section], language: Language = "fr") -> str:
 Word = Callable[[str], str]
 
 
+def _in(language: Language, french: str, english: str) -> str:
+    return {"fr": french, "en": english}[language]
+
+
 def _words(language: Language) -> Word:
-    index = 0 if language == "fr" else 1
-    return lambda key: _WORDS[key][index]
+    return lambda key: _in(language, *_WORDS[key])
 
 
 def _section(word: Word, name: str, header: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Section:
     return Section(word(name), word(f"{name}.note"), tuple(word(key) for key in header), tuple(rows))
 
 
-def _annex(tables: AccessTables, word: Word) -> Section:
+def _annex(tables: AccessTables, word: Word, language: Language) -> Section:
     columns = (Column.ANY, Column.AUTHOR, Column.TREATING, Column.EMERGENCY, Column.BLOCKED)
-    rows = [(*_masking_row(word, cells), cells[0].source) for cells in _cells(tables, "professional", columns)]
+    rows = [
+        (*_masking_row(word, language, cells), _sources(cells)) for cells in _cells(tables, "professional", columns)
+    ]
     basis = {cell.column: cell.basis for cell in tables.masking.values()}
     rows.append((word("basis"), *(basis[column] for column in columns), ""))
     return _section(word, "annex", ("document", *columns, "source"), rows)
 
 
-def _citizens(tables: AccessTables, word: Word) -> Section:
+def _citizens(tables: AccessTables, word: Word, language: Language) -> Section:
     columns = (Column.PATIENT, Column.REPRESENTATIVE)
     rows = [
-        (*_masking_row(word, cells), "; ".join(dict.fromkeys(cell.basis for cell in cells)), cells[0].source)
+        (*_masking_row(word, language, cells), _each_once(cell.basis for cell in cells), _sources(cells))
         for cells in _cells(tables, "citizen", columns)
     ]
     return _section(word, "citizens", ("document", *columns, "basis", "source"), rows)
@@ -176,9 +203,17 @@ def _cells(tables: AccessTables, audience: str, columns: tuple[Column, ...]) -> 
     return [[tables.masking[name, column] for column in columns] for name in names]
 
 
-def _masking_row(word: Word, cells: list[MaskingRow]) -> tuple[str, ...]:
-    label = cells[0].label_fr if word("yes") == "oui" else cells[0].label_en
+def _masking_row(word: Word, language: Language, cells: list[MaskingRow]) -> tuple[str, ...]:
+    label = _each_once(_in(language, cell.label_fr, cell.label_en) for cell in cells)
     return (label, *(word(_CELL_WORDS[cell.cell]) for cell in cells))
+
+
+def _sources(cells: list[MaskingRow]) -> str:
+    return _each_once(cell.source for cell in cells)
+
+
+def _each_once(values: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(values))
 
 
 def _emergency(tables: AccessTables, word: Word) -> Section:
@@ -219,7 +254,12 @@ def _rights(tables: AccessTables, word: Word) -> Section:
         key = (row.act.value, row.action, row.mode.value, row.role, row.source)
         groups.setdefault(key, {})[row.purpose] = row
     rows = [
-        (f"{act}: {action}", f"{role} ({mode})", *(_right(word, cells.get(purpose)) for purpose in Purpose), source)
+        (
+            f"{act}: {action}",
+            f"{word(role)} ({mode})",
+            *(_right(word, cells.get(purpose)) for purpose in Purpose),
+            source,
+        )
         for (act, action, mode, role, source), cells in groups.items()
     ]
     header = (word("act"), word("actor"), *(purpose.value for purpose in Purpose), word("source"))
@@ -250,7 +290,14 @@ def _habilitation(tables: AccessTables, word: Word) -> Section:
 
 def _rules(tables: AccessTables, word: Word, language: Language) -> Section:
     rows = [
-        (row.name, row.effect, row.scope, row.basis, row.text_fr if language == "fr" else row.text_en, row.source)
+        (
+            row.name,
+            word(row.effect),
+            word(f"scope.{row.scope}"),
+            row.basis,
+            _in(language, row.text_fr, row.text_en),
+            row.source,
+        )
         for row in tables.rules.values()
     ]
     return _section(word, "rules", ("rule", "effect", "scope", "basis", "text", "source"), rows)

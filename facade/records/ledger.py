@@ -70,7 +70,7 @@ def load(connection: Connection, submission_id: str, state: State, *, replay: bo
     documents = tuple(
         Published(row.unique_id, row.logical_id, INS.of(row.patient_oid, row.patient_value)) for row in rows
     )
-    return Reservation(submission_id, state, lot.structure_id, lot.lot, documents, replay)
+    return Reservation(submission_id, state, lot.structure_id, lot.lot, documents, lot.reserved_at, replay)
 
 
 def state_of(connection: Connection, submission_id: str) -> State:

@@ -23,6 +23,7 @@ from facade.records.ledger import blockers, insert_reservation, load, move, rele
 from facade.records.reservations import (
     Intent,
     NaturalForm,
+    Published,
     Request,
     Reservation,
     State,
@@ -100,17 +101,43 @@ class Publications:
                 .values(live_unique_id=None, live_content=None, withdrawn_at=now)
             )
 
-    def patient_of(self, unique_id: str, structure_id: str) -> INS | None:
-        """Under which patient this structure published a live document here; None for one it did not publish."""
+    def own(
+        self, structure_id: str, *, caller_id: str = "", logical_id: str = "", unique_id: str = ""
+    ) -> Published | None:
+        """A document in force that this structure (and this caller, where given) published here, by one of its ids."""
         found = publications.c
         query = (
-            select(found.patient_oid, found.patient_value)
+            select(found.unique_id, found.logical_id, found.patient_oid, found.patient_value)
             .join_from(publications, submissions)
-            .where(found.live_unique_id == unique_id, submissions.c.structure_id == structure_id)
+            .where(
+                found.live_unique_id.is_not(None),
+                submissions.c.state == State.STORED.value,
+                submissions.c.structure_id == structure_id,
+                found.unique_id == unique_id if unique_id else found.logical_id == logical_id,
+            )
         )
+        if caller_id:
+            query = query.where(submissions.c.caller_id == caller_id)
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
-            return INS.of(row.patient_oid, row.patient_value) if row else None
+            return Published(row.unique_id, row.logical_id, INS.of(row.patient_oid, row.patient_value)) if row else None
+
+    def published_by(self, caller_id: str, patient: INS, unique_id: str) -> str:
+        """The logicalId of a live document this caller published here for a patient; empty when there is none."""
+        found = publications.c
+        query = (
+            select(found.logical_id)
+            .join_from(publications, submissions)
+            .where(
+                found.live_unique_id == unique_id,
+                found.patient_oid == patient.kind.value,
+                found.patient_value == patient.value,
+                submissions.c.caller_id == caller_id,
+                submissions.c.state == State.STORED.value,
+            )
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar_one_or_none() or ""
 
     def natural_forms(self, unique_ids: Iterable[str]) -> dict[str, NaturalForm]:
         """For the documents published here: media type, SHA-1 and size of what was handed in, before it was wrapped."""

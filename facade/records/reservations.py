@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -112,13 +113,17 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """One lot in the ledger. ``replay``: the same request was already served, this is what it was answered with."""
+    """One lot in the ledger, reserved when its request came in.
+
+    ``replay``: the same request was already served, this is what it was answered with.
+    """
 
     id: str
     state: State
     structure_id: str
     lot: str
     documents: tuple[Published, ...]
+    reserved_at: datetime
     replay: bool = False
 
 

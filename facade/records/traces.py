@@ -5,12 +5,12 @@ The INS is stored as it is, because the patient has a right to the history of ac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
 from facade.domain.access import Purpose
 from facade.domain.ins import INS
@@ -100,16 +100,28 @@ class Traces:
             connection.execute(_ADVANCE, {"seq": seq, "hash": digest})
         return seq
 
-    def for_patient(
-        self, patient: INS, since: datetime | None = None, until: datetime | None = None, limit: int = 1000
-    ) -> list[StoredTrace]:
-        """The traces of one record, newest first. ``since`` is included, ``until`` is not."""
-        wanted = and_(_of_patient(patient), *_period(since, until))
-        with self._database.reading() as connection:
-            found = connection.execute(
-                select(table).where(wanted).order_by(table.c.time.desc(), table.c.seq.desc()).limit(limit)
-            )
-            return [_stored(row) for row in found]
+    def of_patient(
+        self,
+        patient: INS,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        purposes: Collection[str] | None = None,
+    ) -> Iterator[StoredTrace]:
+        """The traces of one record, newest first. ``since`` is included, ``until`` is not; None is any purpose."""
+        wanted = [_of_patient(patient), *_period(since, until)]
+        if purposes is not None:
+            wanted.append(table.c.purpose.in_(purposes))
+        reached: list[ColumnElement[bool]] = []
+        newest_first = select(table).order_by(table.c.time.desc(), table.c.seq.desc()).limit(_BATCH)
+        while True:
+            with self._database.reading() as connection:
+                batch = connection.execute(newest_first.where(*wanted, *reached)).all()
+            yield from (_stored(row) for row in batch)
+            if len(batch) < _BATCH:
+                return
+            last = batch[-1]
+            reached = [or_(table.c.time < last.time, and_(table.c.time == last.time, table.c.seq < last.seq))]
 
     def emergency_opened(
         self, person_id: str, patient: INS, purpose: str, reason: str, since: datetime

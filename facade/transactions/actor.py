@@ -12,8 +12,8 @@ from facade.domain.caller import Caller
 class Actor:
     """A verified caller and the circumstances it declares.
 
-    ``reason`` is the free text of an emergency, kept in the trace only. ``on_behalf_of_holder`` states that a masking
-    is asked for by the holder (référentiel 4.3); ``secret`` is a connexion secrète.
+    ``reason`` is the free text of an emergency, empty otherwise; kept in the trace only. ``secret`` is a connexion
+    secrète. ``on_behalf_of_holder`` states that a masking is asked for by the holder (référentiel 4.3).
     """
 
     caller: Caller

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
+from typing import Generic, TypeVar
 
 from facade.domain.access import Act, Context, Decision, Effect, Oppositions
-from facade.domain.dmp import DmpSession, DocumentAnswer
+from facade.domain.dmp import DmpSession, DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Problem, Refused
@@ -22,15 +23,24 @@ from facade.policy import access
 from facade.policy.vocabulary import Scope
 from facade.records.traces import Trace
 from facade.transactions.actor import Actor
-from facade.transactions.same_record import own_documents
+from facade.transactions.same_record import of_the_holder
 from facade.transactions.services import Services
 
-Ask = Callable[[DmpSession], DocumentAnswer]
+Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
 # Half of it would let a reason expire and serve again the same evening, a week would refuse a real relapse.
 _SAME_EMERGENCY = timedelta(days=1)
 _RETRY_AFTER = 5
 _NOT_JUDGED = Decision(Effect.DENY, "not-judged", "")
 _REPLAYED = Decision(Effect.PERMIT, "publication.replayed", "EXI 05")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Answer]):
+    """What the DMP said about a record and its documents; ``failure`` where it gave no documents."""
+
+    dossier: Dossier
+    answer: Answer | None
+    failure: FacadeError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +156,19 @@ class Case:
         )
         return bool(found)
 
-    def ask(self, question: Ask, *, without_documents: bool = False) -> tuple[Dossier, DocumentAnswer]:
+    def ask(
+        self, question: Callable[[DmpSession], Answer], *, refused: Callable[[DmpRefused], Answer] | None = None
+    ) -> tuple[Dossier, Answer]:
         """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at.
 
         What an answer holds of another person is left out of it.
 
-        ``without_documents``: a refusal of the DMP to list documents is an empty answer, not the end of the act.
+        ``refused`` makes an answer of the DMP's refusal to give one; without it that is the end of the act.
         """
+        return self.opened(self.send(question), refused=refused)
+
+    def send(self, question: Callable[[DmpSession], Answer]) -> Asked[Answer]:
+        """The first half of ``ask``: what came back, unjudged. Several acts on one record may share it."""
         self.precheck()
         pending = self.services.parallel.submit(self.services.gateway.check_access, self.session)
         answer, failure = None, None
@@ -160,13 +176,18 @@ class Case:
             answer = question(self.session)
         except FacadeError as error:
             failure = error
-        dossier = pending.result()
-        self.require(dossier)
-        if answer is None and without_documents and isinstance(failure, DmpRefused):
-            answer = DocumentAnswer((), (failure,))
-        if answer is None:
-            raise failure or NotFound.of("document.unknown")
-        return dossier, own_documents(dossier, self.patient, answer)
+        return Asked(pending.result(), answer, failure)
+
+    def opened(
+        self, asked: Asked[Answer], *, refused: Callable[[DmpRefused], Answer] | None = None
+    ) -> tuple[Dossier, Answer]:
+        """The second half of ``ask``: the record is judged, then its answer is given, or why there is none."""
+        self.require(asked.dossier)
+        if asked.answer is not None:
+            return asked.dossier, of_the_holder(asked.dossier, self.patient, asked.answer)
+        if refused is not None and isinstance(asked.failure, DmpRefused):
+            return asked.dossier, refused(asked.failure)
+        raise asked.failure or NotFound.of("document.unknown")
 
     def becomes(self, *acts: tuple[Act, str]) -> None:
         """Replace the act the Case was opened with by what the request turned out to be: acts and transactions."""
@@ -245,7 +266,8 @@ class Case:
             document_unique_id=document.unique_id if document else "",
             transaction=judged.transaction,
             purpose=actor.purpose.value,
-            reason=actor.reason,
+            # What is said beside a statement of the patient could be its reason, which is kept nowhere (EXI 02).
+            reason="" if act is Act.RECORD_CONSENT else actor.reason,
             correlation_id=actor.correlation_id,
             secret=actor.secret,
             on_behalf=actor.on_behalf_of_holder,

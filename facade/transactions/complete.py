@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from facade.domain.document import Author, DocumentEntry, Person, SourcePatient
 from facade.domain.dossier import Traits
+from facade.translation.people_in import Fill
 
 _HOLDER = "NH"
 
 
-def source_patient(given: SourcePatient | None, patient_cx: str, traits: Traits) -> SourcePatient:
+def source_patient(known: SourcePatient, patient_cx: str, traits: Traits) -> SourcePatient:
     """SourcePatientId and sourcePatientInfo: what the request says, else the traits of the record."""
-    known = given or SourcePatient()
     born = traits.birth_date.strftime("%Y%m%d") if traits.birth_date else ""
     return replace(
         known,
@@ -24,15 +24,22 @@ def source_patient(given: SourcePatient | None, patient_cx: str, traits: Traits)
     )
 
 
-def entry(document: DocumentEntry, given: SourcePatient | None, traits: Traits) -> DocumentEntry:
+def entry(document: DocumentEntry, traits: Traits) -> DocumentEntry:
     """A document whose holder is named where XDS needs the name: as source patient, and as author (XCN 13 = NH)."""
     signatory = document.legal_authenticator
     return replace(
         document,
-        source_patient=source_patient(given, document.patient.cx, traits),
+        source_patient=source_patient(document.source_patient, document.patient.cx, traits),
         authors=authors(document.authors, traits),
         legal_authenticator=signatory and _person(signatory, traits),
     )
+
+
+def filled(before: DocumentEntry, after: DocumentEntry) -> tuple[Fill, ...]:
+    """What ``entry`` put into a document, without its value: traits are never shown."""
+    if before.source_patient.family or not after.source_patient.family:
+        return ()
+    return (("DocumentReference.context.sourcePatientInfo", "the traits the DMP holds"),)
 
 
 def authors(found: tuple[Author, ...], traits: Traits) -> tuple[Author, ...]:

@@ -6,12 +6,14 @@ an access under connexion secrète is never shown to a representative.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from facade.domain.access import Act
-from facade.domain.dmp import DocumentQuery
-from facade.domain.document import Availability
+from facade.domain.dmp import DocumentAnswer, DocumentQuery
+from facade.domain.document import Availability, DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.ins import INS
 from facade.policy import access
@@ -23,35 +25,86 @@ from facade.transactions.versions import only_current
 from facade.translation.audit_event import AuditFacts, audit_event
 
 _UNKNOWN = "document.unknown"
-_ALL = DocumentQuery(statuses=(Availability.APPROVED, Availability.ARCHIVED, Availability.DEPRECATED))
+_ALL = DocumentQuery(statuses=tuple(Availability))
 
 
-def find_traces(services: Services, actor: Actor, patient: INS) -> list[dict[str, Any]]:
-    """The traces of a record this caller may see, newest first, as AuditEvent."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which traces of a record, and which part of them: skip ``offset``, give ``count`` at most.
+
+    ``since`` is included, ``until`` and ``before`` are not; None asks for everything. ``before`` is when the first of
+    several pages was read.
+    """
+
+    patient: INS
+    since: datetime | None = None
+    until: datetime | None = None
+    purposes: frozenset[str] | None = None
+    before: datetime | None = None
+    offset: int = 0
+    count: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``total`` counts what this caller may see, ``resources`` holds the page; ``before`` belongs to its next page."""
+
+    total: int
+    resources: list[dict[str, Any]]
+    before: datetime
+
+
+def find_traces(services: Services, actor: Actor, wanted: Wanted) -> Found:
+    """The traces of a record this caller may see, newest first, as AuditEvent. Raises Refused, DmpUnavailable."""
+    patient = wanted.patient
     with Case(services, actor, Act.READ_TRACES, patient, "TD3.1") as case:
-        stored = services.traces.for_patient(patient)
+        before = min(wanted.before or case.now, case.now)
         # Own acts may be read without an authorisation, but then no document of the record is told of.
         dossier, answer = case.ask(
-            lambda session: services.gateway.find_documents(session, _ALL), without_documents=True
+            lambda session: services.gateway.find_documents(session, _ALL),
+            refused=lambda error: DocumentAnswer((), (error,)),
         )
         answer = only_current(services.gateway, case.session, answer)
-        seen = {entry.logical_id for entry in answer.entries if case.sees(dossier, entry)}
+        seen = _seen(case, dossier, answer.entries)
+        stored = services.traces.of_patient(
+            patient, since=wanted.since, until=min(wanted.until or before, before), purposes=wanted.purposes
+        )
+        total, page = 0, []
+        for trace in stored:
+            if not _told(case, dossier, trace, _visible(trace, seen)):
+                continue
+            if wanted.offset <= total < wanted.offset + wanted.count:
+                page.append(_shown(case, trace, _visible(trace, seen)))
+            total += 1
         patient_id = services.ids.seal_patient(patient)
-        return [
-            audit_event(facts, patient, patient_id)
-            for trace in stored
-            if (facts := _shown(case, dossier, trace, trace.document in seen)) is not None
-        ]
+        return Found(total, [audit_event(facts, patient, patient_id) for facts in page], before)
 
 
-def _shown(case: Case, dossier: Dossier, trace: StoredTrace, visible: bool) -> AuditFacts | None:
-    """What this reader is shown of a trace; None: nothing.
+def _seen(case: Case, dossier: Dossier, entries: Iterable[DocumentEntry]) -> dict[str, bool]:
+    """The documents this reader sees or, had they not been withdrawn, would see; and whether it still does.
+
+    That a document is withdrawn does not take away from its readers who had read it, nor who withdrew it.
+    """
+    return {
+        entry.logical_id: entry.availability is not Availability.DELETED
+        for entry in entries
+        if case.sees(dossier, replace(entry, availability=Availability.APPROVED))
+    }
+
+
+def _visible(trace: StoredTrace, seen: Mapping[str, bool]) -> bool:
+    """Whether the reader sees the document of a trace; an attempt on a withdrawn one reads as on one never there."""
+    return trace.document in seen and (seen[trace.document] or trace.outcome == "success")
+
+
+def _told(case: Case, dossier: Dossier, trace: StoredTrace, visible: bool) -> bool:
+    """Whether this reader is shown a trace.
 
     One's own attempt on a document that must not exist for oneself reads as an attempt on one that does not exist.
     """
     services, unknown = case.services, bool(trace.document) and not visible
     own_failure = trace.person_id == case.caller.id and trace.outcome != "success"
-    told = access.trace_visible(
+    return access.trace_visible(
         services.access,
         case.caller,
         dossier,
@@ -63,10 +116,12 @@ def _shown(case: Case, dossier: Dossier, trace: StoredTrace, visible: bool) -> A
         about_document=unknown and not own_failure,
         document_visible=visible,
     )
-    if not told:
-        return None
-    facts = _facts(services, trace)
-    if unknown or trace.outcome_code == _UNKNOWN:
+
+
+def _shown(case: Case, trace: StoredTrace, visible: bool) -> AuditFacts:
+    """What is shown of it: no document that the reader does not see."""
+    facts = _facts(case.services, trace)
+    if (trace.document and not visible) or trace.outcome_code == _UNKNOWN:
         return replace(facts, rule=_UNKNOWN, permitted=False, document_id="")
     return facts
 
@@ -89,6 +144,7 @@ def _facts(services: Services, trace: StoredTrace) -> AuditFacts:
         person_name=trace.person_name,
         structure_id=trace.structure_id,
         structure_name=trace.structure_name,
+        application=trace.application,
         token_id=trace.local_id,
         document_id=document,
         base=services.settings.fhir_base,

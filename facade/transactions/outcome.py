@@ -13,9 +13,15 @@ from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.masking import Flag
 from facade.records.reservations import Reservation, in_progress
 from facade.transactions.case import Case
+from facade.transactions.services import Services
 
 # By uniqueId, the entryUUID the DMP has a document under.
 Found = Mapping[str, str]
+
+
+def keeps_our_ids(services: Services) -> bool:
+    """Whether the DMP keeps the entryUUIDs it is sent. Where it does not, INDIRECTE cannot learn that of a lot."""
+    return services.settings.dmp.entry_uuids == "ours"
 
 
 def send(case: Case, reservation: Reservation, submission: Submission) -> tuple[DocumentEntry, ...]:
@@ -39,7 +45,8 @@ def send(case: Case, reservation: Reservation, submission: Submission) -> tuple[
         found = refused
     else:
         found = _after_success(case, reservation, submission)
-    publications.mark_stored(reservation.id, found, lot=submission.lot.entry_uuid, now=case.now)
+    lot = submission.lot.entry_uuid if keeps_our_ids(case.services) else ""
+    publications.mark_stored(reservation.id, found, lot=lot, now=case.now)
     entries = tuple(_known_as(document.entry, found) for document in submission.documents)
     note_hidden(case, entries)
     case.known_as(entries)
@@ -86,7 +93,7 @@ def _look_up(case: Case, unique_ids: Iterable[str]) -> dict[str, str]:
 def _after_success(case: Case, reservation: Reservation, submission: Submission) -> Found:
     """The ids that were given, or those the DMP gave where it gives its own (setting ``entry_uuids``)."""
     given = {document.entry.unique_id: document.entry.logical_id for document in submission.documents}
-    if case.services.settings.dmp.entry_uuids == "ours":
+    if keeps_our_ids(case.services):
         return given
     try:
         found = _look_up(case, given)

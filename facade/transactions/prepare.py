@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.caller import CallerKind
 from facade.domain.content import Content
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier, Traits
-from facade.domain.errors import InvalidInput, NotFound
+from facade.domain.errors import DmpRefused, InvalidInput, NotFound
 from facade.transactions.case import Case
+from facade.transactions.own_documents import own_document
 from facade.transactions.services import Services
 from facade.transactions.succession import Succession
 from facade.transactions.versions import named
@@ -38,7 +40,6 @@ class Prepared:
     sha1: str
     size: int
     given: Content | None
-    subject: Subject = field(repr=False)
 
     @property
     def entry(self) -> DocumentEntry:
@@ -103,7 +104,7 @@ def prepare(
     sha1, size = attachment.check_attachment(draft.attachment, file)
     if header is not None and (problems := cda_read.check_against(header, draft.entry)):
         raise InvalidInput(problems)
-    return Prepared(draft, file, sha1, size, given, subject)
+    return Prepared(draft, file, sha1, size, given)
 
 
 def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> DocumentEntry | None:
@@ -115,7 +116,7 @@ def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> D
     if target is None:
         return None
     case.require(dossier, None, Act.REPLACE)
-    current = _find_target(case, target)
+    current = _current_target(case, target)
     if current is None:
         raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target")
     try:
@@ -123,6 +124,28 @@ def target_of_replacement(case: Case, dossier: Dossier, prepared: Prepared) -> D
     except NotFound as error:
         raise InvalidInput.of("replace.target-unknown", "DocumentReference.relatesTo.target") from error
     return current
+
+
+def _current_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:
+    """The target as the DMP shows it; to whom it shows none, what that caller published here."""
+    if case.caller.kind is CallerKind.STRUCTURE:
+        return _own_target(case, target)
+    try:
+        return _find_target(case, target)
+    except DmpRefused:
+        own = _own_target(case, target)
+        if own is None:
+            raise
+        return own
+
+
+def _own_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:
+    opened = case.services.ids.open_document(target.id) if target.id else None
+    if target.id and (opened is None or opened[0] != case.patient):
+        return None
+    # The entryUUID a document is published with is its logicalId.
+    logical_id = opened[1] if opened else target.uuid
+    return own_document(case, logical_id=logical_id, unique_id="" if opened else target.unique_id)
 
 
 def _find_target(case: Case, target: DocumentTarget) -> DocumentEntry | None:

@@ -49,7 +49,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, what was filled, and whether this is the answer to a repeated request."""
+    """The documents as stored, and what was filled."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -57,7 +57,6 @@ class Published:
     lot_id: str
     filled: tuple[Fill, ...]
     unsupported_relations: tuple[str, ...]
-    replayed: bool = False
 
 
 def order_of_resource(services: Services, resource: dict[str, Any], data: Any, *, key: str, fingerprint: str) -> Order:
@@ -92,11 +91,7 @@ def publish(services: Services, actor: Actor, order: Order) -> Published:
 
 def _publish(case: Case, subject: Subject, order: Order) -> Published:
     services = case.services
-    contexts = [_document_context(case, _latest_creation(case, order)) for _ in order.documents]
-    drafts = [
-        prepare(services, subject, context, resource, text, order.index)
-        for context, (resource, text) in zip(contexts, order.documents, strict=True)
-    ]
+    drafts = _drafts(case, subject, order, case.now)
     lot, lot_filled = _lot(case, subject, order, drafts)
     dossier = services.gateway.check_access(case.session)
     # Judged before the ledger is looked at: what was published before is told to those only who may publish.
@@ -105,7 +100,7 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
         case.require(dossier, draft.entry)
     reservation = _reserve(case, order, drafts)
     if reservation.replay:
-        return _replay(case, reservation, drafts)
+        return _replay(case, subject, order, reservation)
     try:
         submission = _wrap(case, dossier, drafts, lot)
     except BaseException:
@@ -113,13 +108,24 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
         raise
     entries = outcome.send(case, reservation, submission)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
+    for draft, entry in zip(drafts, entries, strict=True):
+        filled += complete.filled(draft.entry, entry)
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
-    lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid)
+    lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
     return Published(subject.ins, entries, resources, lot_id, filled, relations)
 
 
-def _latest_creation(case: Case, order: Order) -> datetime:
+def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
+    """The documents of a request that came in ``now``, read and checked."""
+    contexts = [_document_context(case, _latest_creation(order, now)) for _ in order.documents]
+    return [
+        prepare(case.services, subject, each, resource, text, order.index)
+        for each, (resource, text) in zip(contexts, order.documents, strict=True)
+    ]
+
+
+def _latest_creation(order: Order, now: datetime) -> datetime:
     """When a document that does not say it was made: now, or when its lot says it was submitted, if that is earlier.
 
     The DMP refuses a creationTime after the submissionTime, and a client's clock may be behind.
@@ -127,8 +133,8 @@ def _latest_creation(case: Case, order: Order) -> datetime:
     try:
         submitted = from_fhir((order.lot or {})["date"]).start
     except (KeyError, ValueError):
-        return case.now
-    return min(submitted, case.now)
+        return now
+    return min(submitted, now)
 
 
 def _document_context(case: Case, now: datetime) -> DocumentContext:
@@ -140,6 +146,7 @@ def _document_context(case: Case, now: datetime) -> DocumentContext:
         entry_uuid=services.new_uuid(),
         unique_id=_new_oid(services),
         secret=case.actor.secret,
+        subjects=services.subjects,
     )
 
 
@@ -197,13 +204,14 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
     return reservation
 
 
-def _replay(case: Case, reservation: Reservation, drafts: Sequence[Prepared]) -> Published:
-    """Answer a repeated request as the first time: same documents, nothing sent."""
-    services, entries = case.services, _as_reserved(reservation, drafts)
+def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation) -> Published:
+    """Answer a repeated request as the first time: same documents, same times filled in, nothing sent."""
+    drafts = _drafts(case, subject, order, reservation.reserved_at)
+    entries = _as_reserved(reservation, drafts)
     case.replayed(entries)
-    resources = render.documents(services, case.patient, entries)
-    lot_id = services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
-    return Published(case.patient, entries, resources, lot_id, (), (), replayed=True)
+    resources = render.documents(case.services, case.patient, entries)
+    lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
+    return Published(case.patient, entries, resources, lot_id, (), ())
 
 
 def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:
@@ -220,7 +228,7 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
     documents = []
     for draft in drafts:
         replaced = target_of_replacement(case, dossier, draft)
-        named = complete.entry(draft.entry, draft.subject.source, traits)
+        named = complete.entry(draft.entry, traits)
         line = succession(case, replaced) if replaced and draft.given is None else None
         content = draft.cda(named, traits, line)
         entry = replace(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from facade.domain.caller import Structure
+from facade.policy.access import homologation_warning
 from facade.transactions.services import Services
 
 _LONG_ENOUGH = timedelta(days=7)
@@ -34,8 +36,6 @@ def warnings(services: Services) -> list[str]:
     And our certificates that end soon: a new one takes weeks to order.
     """
     now = services.clock()
-    today = now.date()
-    soon = today + timedelta(days=services.policy.homologation_warning_days)
     found = [
         f"certificate {name} ends on {end:%Y-%m-%d}, renew it"
         for name, end in services.gateway.certificate_expiry().items()
@@ -43,10 +43,13 @@ def warnings(services: Services) -> list[str]:
     ]
     for structure in services.settings.structures:
         end = structure.homologated_until
+        left = homologation_warning(
+            Structure(structure.id, structure.name, structure.sector, end), now, services.policy
+        )
         if end is None:
             found.append(f"structure {structure.id} has no homologation: it can feed but not read (EXI 29)")
-        elif end < today:
+        elif left is not None and left < 0:
             found.append(f"structure {structure.id}: homologation ended on {end:%Y-%m-%d} (EXI 29)")
-        elif end <= soon:
+        elif left is not None:
             found.append(f"structure {structure.id}: homologation ends on {end:%Y-%m-%d}, renew it (EXI 29)")
     return found

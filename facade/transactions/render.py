@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from facade.domain.document import DocumentEntry
@@ -10,9 +11,16 @@ from facade.domain.ins import INS
 from facade.transactions.services import Services
 from facade.translation.document_out import NaturalForm, document_reference
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-def documents(services: Services, patient: INS, entries: Sequence[DocumentEntry]) -> list[dict[str, Any]]:
-    """DocumentReferences as plain dicts, in the order of ``entries``."""
+
+def documents(
+    services: Services, patient: INS, entries: Sequence[DocumentEntry], replaced: Mapping[str, str] = _NONE
+) -> list[dict[str, Any]]:
+    """DocumentReferences as plain dicts, in the order of ``entries``.
+
+    ``replaced`` gives the logical id of the document another replaced, by its own: of those the caller may see only.
+    """
     forms = services.publications.natural_forms([entry.unique_id for entry in entries]) if entries else {}
     patient_id = services.ids.seal_patient(patient)
     base = services.settings.fhir_base
@@ -21,9 +29,16 @@ def documents(services: Services, patient: INS, entries: Sequence[DocumentEntry]
         form = forms.get(entry.unique_id)
         natural = NaturalForm(form.media_type, form.sha1, form.size) if form else None
         sealed = services.ids.seal_document(patient, entry.logical_id)
+        before = replaced.get(entry.logical_id)
         found.append(
             document_reference(
-                entry, id=sealed, patient_id=patient_id, base=base, tables=services.codes, natural=natural
+                entry,
+                id=sealed,
+                patient_id=patient_id,
+                base=base,
+                tables=services.codes,
+                natural=natural,
+                replaces_id=services.ids.seal_document(patient, before) if before else "",
             )
         )
     return found

@@ -7,7 +7,10 @@ matricule begins with. What these contradict is another person's document: it is
 
 from __future__ import annotations
 
-from facade.domain.dmp import DocumentAnswer
+from dataclasses import replace
+from typing import TypeVar
+
+from facade.domain.dmp import DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused
@@ -16,10 +19,11 @@ from facade.observability import metrics
 
 _SEX_YEAR_MONTH = 5
 _DAY = 8
+Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
 STRANGER = "dmp.entry-of-another-person"
 
 
-def own_documents(dossier: Dossier, patient: INS, answer: DocumentAnswer) -> DocumentAnswer:
+def of_the_holder(dossier: Dossier, patient: INS, answer: Answer) -> Answer:
     """The answer without another person's documents, with a warning where there were any. Counts other INS."""
     others = [entry for entry in answer.entries if entry.patient != patient]
     if not others:
@@ -30,7 +34,7 @@ def own_documents(dossier: Dossier, patient: INS, answer: DocumentAnswer) -> Doc
         return answer
     kept = tuple(entry for entry in answer.entries if entry.entry_uuid not in strangers)
     warning = DmpRefused(STRANGER, f"{len(strangers)} document entries withheld", "registry", severity="warning")
-    return DocumentAnswer(kept, (*answer.warnings, warning))
+    return replace(answer, entries=kept, warnings=(*answer.warnings, warning))
 
 
 def _same_person(entry: DocumentEntry, dossier: Dossier, patient: INS) -> bool:

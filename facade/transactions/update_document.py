@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.caller import CallerKind
 from facade.domain.document import Availability, DocumentEntry, SubmissionSet
 from facade.domain.dossier import Dossier
 from facade.domain.errors import Conflict, DmpRefused, DmpUnavailable, InvalidInput, NotFound, Refused
 from facade.domain.ins import INS
-from facade.domain.masking import Flag
+from facade.domain.masking import Flag, Masking
 from facade.transactions import complete, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
+from facade.transactions.own_documents import own_document
 from facade.transactions.publish import submission_context
 from facade.transactions.read_document import find_current, open_id
 from facade.transactions.services import Services
@@ -58,33 +60,40 @@ _STALE = {"XDSMetadataVersionError", "XDSMetadataUpdateError", "XDSMetadataUpdat
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """The document after the update; ``resource`` is None when this caller can no longer see it (or nobody can)."""
+    """The document after the update; ``resource`` is None when this caller can no longer see it (or nobody can).
+
+    ``version`` is None where this caller may not know it.
+    """
 
     resource: dict[str, Any] | None
-    version: int
+    version: str | None
 
 
-def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: int | None) -> Updated:
+def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: str | None) -> Updated:
     """Apply a patch to the document of a sealed id.
 
     Raises NotFound, InvalidInput (patch), Refused, Conflict, DmpRefused, DmpUnavailable.
     """
     patient, logical_id = open_id(services, sealed)
+    if actor.caller.kind is CallerKind.STRUCTURE:
+        return _withdraw_own(services, actor, patient, patch, expected_version, logical_id=logical_id)
     return _update(services, actor, patient, logical_id, patch, expected_version)
 
 
 def update_by_identifier(
-    services: Services, actor: Actor, patient: INS | None, unique_id: str, patch: Any, expected_version: int | None
+    services: Services, actor: Actor, patient: INS | None, unique_id: str, patch: Any, expected_version: str | None
 ) -> Updated:
     """Apply a patch to the document of a uniqueId (conditional PATCH).
 
-    Where the request names no patient it is a citizen's own record, or what the caller's structure published here;
+    Where the request names no patient it is a citizen's own record, or what this caller published here;
     until the caller is found to see the document every refusal is then a 404, since a plain one would tell that the
     document exists.
     """
     known = patient or _implied_patient(services, actor, unique_id)
     if known is None:
         raise NotFound.of("document.unknown-identifier", "identifier")
+    if actor.caller.kind is CallerKind.STRUCTURE:
+        return _withdraw_own(services, actor, known, patch, expected_version, unique_id=unique_id)
     with Case(services, actor, Act.READ, known, "TD3.1") as case:
         try:
             dossier, current = _find_by_unique_id(case, unique_id)
@@ -100,7 +109,44 @@ def _implied_patient(services: Services, actor: Actor, unique_id: str) -> INS | 
     pairings = actor.caller.pairings
     if pairings:
         return pairings[0].patient if len(pairings) == 1 else None
-    return services.publications.patient_of(unique_id, actor.caller.structure.id)
+    # A colleague's publication is none of its business here: that the DMP is asked at all would tell of it.
+    publisher = "" if actor.caller.kind is CallerKind.STRUCTURE else actor.caller.id
+    own = services.publications.own(actor.caller.structure.id, caller_id=publisher, unique_id=unique_id)
+    return own.patient if own else None
+
+
+def _withdraw_own(
+    services: Services,
+    actor: Actor,
+    patient: INS,
+    patch: Any,
+    expected_version: str | None,
+    *,
+    logical_id: str = "",
+    unique_id: str = "",
+) -> Updated:
+    """A structure withdraws a document of its own, without reading it; it may change nothing else (526, note 9)."""
+    with Case(services, actor, Act.WITHDRAW, patient, "TD3.3c") as case:
+        case.precheck()
+        dossier = services.gateway.check_access(case.session)
+        case.require(dossier)
+        own = own_document(case, logical_id=logical_id, unique_id=unique_id)
+        if own is None:
+            raise NotFound.of("document.unknown")
+        # Only what becomes of it is read from the patch: the labels it has now are not known.
+        target = read_patch(patch, replace(own, masking=Masking()), services.codes)
+        acts = _acts(replace(own, masking=Masking()), target)
+        if not acts:
+            case.becomes((Act.READ, "TD3.1"))
+            case.precheck()
+        case.becomes(*((act, _TRANSACTIONS[act]) for act in acts))
+        for act in acts:
+            case.require(dossier, own, act)
+        if expected_version is not None:
+            raise Conflict.of("version.not-known", "If-Match")
+        _send(case, dossier, own, replace(target, masking=own.masking))
+        _gone(case, own)
+        return Updated(None, None)
 
 
 def _find_by_unique_id(case: Case, unique_id: str) -> tuple[Dossier, DocumentEntry]:
@@ -117,23 +163,23 @@ def _find_by_unique_id(case: Case, unique_id: str) -> tuple[Dossier, DocumentEnt
 
 
 def _update(
-    services: Services, actor: Actor, patient: INS, logical_id: str, patch: Any, expected_version: int | None
+    services: Services, actor: Actor, patient: INS, logical_id: str, patch: Any, expected_version: str | None
 ) -> Updated:
     with Case(services, actor, Act.READ, patient, "TD3.1") as case:
         dossier, current = find_current(case, logical_id)
         return _apply(case, dossier, current, patch, expected_version)
 
 
-def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, expected_version: int | None) -> Updated:
+def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, expected_version: str | None) -> Updated:
     services = case.services
-    if expected_version is not None and expected_version != current.version:
-        raise Conflict.of("version.stale", "If-Match", given=str(expected_version), current=str(current.version))
+    if expected_version is not None and expected_version != current.version_id:
+        raise Conflict.of("version.stale", "If-Match", given=expected_version, current=current.version_id)
     target = read_patch(patch, current, services.codes)
     if target.masking.level is not current.masking.level:
         raise InvalidInput.of("security-label.level-fixed", "DocumentReference.securityLabel")
     acts = _acts(current, target)
     if not acts:
-        return Updated(render.document(services, case.patient, current), current.version)
+        return Updated(render.document(services, case.patient, current), current.version_id)
     case.becomes(*((act, _TRANSACTIONS[act]) for act in acts))
     for act in acts:
         case.require(dossier, current, act)
@@ -169,6 +215,12 @@ def _send(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetSt
             raise
 
 
+def _gone(case: Case, document: DocumentEntry) -> None:
+    """The document is withdrawn: it may be published again, and waits for nobody to show it (EXI 08)."""
+    case.services.publications.withdrawn(document.unique_id, now=case.now)
+    case.services.hidden.lift(document.logical_id)
+
+
 def _remember(case: Case, current: DocumentEntry, target: TargetState) -> None:
     """Keep the worklist of EXI 08: what is hidden from its patient until somebody shows it."""
     hidden = Flag.HIDDEN_FROM_PATIENT in target.masking.flags and target.availability is not Availability.DELETED
@@ -185,7 +237,9 @@ def _update_lot(case: Case, dossier: Dossier) -> SubmissionSet:
 
 
 def _was_done(case: Case, current: DocumentEntry, target: TargetState) -> bool:
-    """After an unknown outcome: whether the DMP now has the document as asked."""
+    """After an unknown outcome: whether the DMP now has the document as asked. To a structure it does not say."""
+    if case.caller.kind is CallerKind.STRUCTURE:
+        return False
     found = _latest(case, current.logical_id)
     if found is None:
         return target.availability is Availability.DELETED
@@ -201,10 +255,10 @@ def _latest(case: Case, logical_id: str) -> DocumentEntry | None:
 def _after(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetState) -> Updated:
     """The document as it is now, if this caller still sees it: whoever masks may thereby lose sight of it."""
     if target.availability is Availability.DELETED:
-        case.services.publications.withdrawn(current.unique_id, now=case.now)
-        return Updated(None, current.version)
+        _gone(case, current)
+        return Updated(None, current.version_id)
     expected = replace(current, masking=target.masking, availability=target.availability)
     latest = _latest(case, current.logical_id) or expected
     if not case.sees(dossier, latest):
-        return Updated(None, latest.version)
-    return Updated(render.document(case.services, case.patient, latest), latest.version)
+        return Updated(None, latest.version_id)
+    return Updated(render.document(case.services, case.patient, latest), latest.version_id)

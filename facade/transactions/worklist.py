@@ -15,9 +15,8 @@ from facade.domain.errors import Refused
 from facade.domain.ins import INS
 from facade.policy.vocabulary import Rule
 from facade.records.hidden import Hidden
-from facade.records.traces import Trace
 from facade.transactions.actor import Actor
-from facade.transactions.case import write_trace
+from facade.transactions.local_trace import trace_local
 from facade.transactions.services import Services
 
 _OWN = Decision(Effect.PERMIT, "worklist.own-documents", "référentiel DMP, EXI 08")
@@ -44,7 +43,7 @@ def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     caller, now = actor.caller, services.clock()
     refused_by = _refused_by(caller)
     decision = services.access.decision(refused_by) if refused_by else _OWN
-    _trace(services, actor, now, decision)
+    trace_local(services, actor, "list-still-hidden", decision)
     if not decision.permits:
         raise Refused(decision)
     if caller.kind is CallerKind.STRUCTURE:
@@ -73,25 +72,3 @@ def _line(services: Services, hidden: Hidden, now: datetime) -> StillHidden:
         since=hidden.since,
         days=(now - hidden.since).days,
     )
-
-
-def _trace(services: Services, actor: Actor, now: datetime, decision: Decision) -> None:
-    caller = actor.caller
-    trace = Trace(
-        time=now,
-        kind=caller.kind.value,
-        act="list-still-hidden",
-        effect=decision.effect.value,
-        rule=decision.rule,
-        basis=decision.basis,
-        outcome="success" if decision.permits else "refused",
-        person_id=caller.id,
-        person_name=caller.name,
-        local_id=caller.token_id,
-        structure_id=caller.structure.id,
-        structure_name=caller.structure.name,
-        application=caller.application,
-        transaction="local",
-        correlation_id=actor.correlation_id,
-    )
-    write_trace(services, trace)

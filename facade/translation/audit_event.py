@@ -5,30 +5,64 @@ The French TDE profile allows one subtype and two agents and cannot be met at th
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from facade.domain.ins import INS
 
+_BALP = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 _RESTFUL = "http://hl7.org/fhir/restful-interaction"
 _PURPOSE = "urn:oid:1.2.250.1.213.1.1.4.248"
 _PERSON = "urn:oid:1.2.250.1.71.4.2.1"
 _STRUCTURE = "urn:oid:1.2.250.1.71.4.2.2"
+_APPLICATION = "urn:dmp-facade:application"
 _RULE = "urn:dmp-facade:rule"
-# act -> FHIR interaction, AuditEvent.action, MHD transaction
-_ACTS = {
-    "search": ("search-type", "E", "ITI-67"),
-    "read": ("read", "R", "ITI-67"),
-    "retrieve": ("read", "R", "ITI-68"),
-    "publish": ("create", "C", "ITI-105"),
-    "replace": ("create", "C", "ITI-105"),
-    "check": ("search-type", "E", ""),
-    "read-consent": ("search-type", "E", ""),
-    "read-traces": ("search-type", "E", ""),
-    "record-consent": ("create", "C", ""),
+_SERVER = "dmp-facade"
+_EMERGENCIES = {
+    "bris_de_glace": {"system": _ACT_REASON, "code": "BTG", "display": "break the glass"},
+    "centre_15": {"system": _ACT_REASON, "code": "ETREAT", "display": "Emergency Treatment"},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A pattern of BALP. ``client`` and ``server`` are the DICOM roles, ``user`` the participation of who acted."""
+
+    profile: str
+    interaction: str
+    action: str
+    client: str
+    server: str
+    user: str
+
+
+_DESTINATION, _SOURCE = "110152", "110153"
+_ROLES = {_DESTINATION: "Destination Role ID", _SOURCE: "Source Role ID"}
+# Data goes to the client of a read; the roles of a query follow its parameters (BALP, note of Query).
+_QUERY = _Pattern("PatientQuery", "search-type", "E", _SOURCE, _DESTINATION, "IRCP")
+_READ = _Pattern("PatientRead", "read", "R", _DESTINATION, _SOURCE, "IRCP")
+_CREATE = _Pattern("PatientCreate", "create", "C", _SOURCE, _DESTINATION, "AUT")
+_UPDATE = _Pattern("PatientUpdate", "patch", "U", _SOURCE, _DESTINATION, "AUT")
+# act -> pattern, MHD transaction, type of the resource it is about; every other act changes a document
+_ACTS = {
+    "search": (_QUERY, "ITI-67", "DocumentReference"),
+    "read": (_READ, "ITI-67", "DocumentReference"),
+    "retrieve": (_READ, "ITI-68", "Binary"),
+    "publish": (_CREATE, "ITI-105", "DocumentReference"),
+    "replace": (_CREATE, "ITI-105", "DocumentReference"),
+    "check": (_QUERY, "", "Patient"),
+    "authorise": (_CREATE, "", "Consent"),
+    "list-authorisations": (_QUERY, "", "Consent"),
+    "record-consent": (_CREATE, "", "Consent"),
+    "read-consent": (_QUERY, "", "Consent"),
+    "read-traces": (_QUERY, "", "AuditEvent"),
+}
+_CHANGE = (_UPDATE, "", "DocumentReference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +83,41 @@ class AuditFacts:
     person_name: str
     structure_id: str
     structure_name: str
+    application: str
     token_id: str
     document_id: str
     base: str
 
 
 def audit_event(facts: AuditFacts, patient: INS, patient_id: str) -> dict[str, Any]:
-    """One AuditEvent as a plain dict."""
-    interaction, action, iti = _ACTS.get(facts.act, ("patch", "U", ""))
+    """One AuditEvent as a plain dict. A success claims the BALP pattern of its act, which is one for successes."""
+    pattern, iti, kind = _ACTS.get(facts.act, _CHANGE)
     event: dict[str, Any] = {
         "resourceType": "AuditEvent",
         "id": facts.id,
         "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-type", "code": "rest"},
-        "subtype": _subtypes(facts, interaction, iti),
-        "action": action,
+        "subtype": _subtypes(facts, pattern.interaction, iti),
+        "action": pattern.action,
         "recorded": facts.time.isoformat(timespec="milliseconds"),
         "outcome": "0" if facts.succeeded else "4",
         "outcomeDesc": facts.rule,
-        "agent": _agents(facts),
-        "source": {"observer": {"display": "dmp-facade"}},
-        "entity": _entities(facts, patient, patient_id),
+        "agent": _agents(facts, pattern),
+        "source": {"observer": {"display": _SERVER}},
+        "entity": _entities(facts, pattern, kind, patient, patient_id),
     }
-    if facts.reason:
-        event["purposeOfEvent"] = [{"coding": [{"system": _PURPOSE, "code": facts.purpose}], "text": facts.reason}]
+    if facts.succeeded:
+        event["meta"] = {"profile": [_BALP + pattern.profile]}
+    if facts.reason or facts.purpose in _EMERGENCIES:
+        event["purposeOfEvent"] = [_purpose(facts)]
     return event
+
+
+def _purpose(facts: AuditFacts) -> dict[str, Any]:
+    """The purpose, in the word every system knows for an emergency too: what an alert is looked for by."""
+    coding = [{"system": _PURPOSE, "code": facts.purpose}]
+    if facts.purpose in _EMERGENCIES:
+        coding.append(_EMERGENCIES[facts.purpose])
+    return {"coding": coding} | ({"text": facts.reason} if facts.reason else {})
 
 
 def _subtypes(facts: AuditFacts, interaction: str, iti: str) -> list[dict[str, str]]:
@@ -84,33 +129,44 @@ def _subtypes(facts: AuditFacts, interaction: str, iti: str) -> list[dict[str, s
     return found
 
 
-def _agents(facts: AuditFacts) -> list[dict[str, Any]]:
+def _agents(facts: AuditFacts, pattern: _Pattern) -> list[dict[str, Any]]:
     who: dict[str, Any] = {"identifier": {"system": _person_system(facts.kind), "value": facts.person_id}}
     if facts.person_name:
         who["display"] = facts.person_name
     person: dict[str, Any] = {
-        "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]},
+        "type": {"coding": [{"system": _PARTICIPATION, "code": pattern.user}]},
         "who": who,
         "requestor": True,
         "purposeOfUse": [{"coding": [{"system": _PURPOSE, "code": facts.purpose}]}],
     }
     if facts.token_id:
         person["policy"] = [f"urn:ietf:params:oauth:jti:{facts.token_id}"]
-    structure = {
-        "type": {"coding": [{"system": _DCM, "code": "110152", "display": "Destination Role ID"}]},
-        "who": {
-            "identifier": {"system": _STRUCTURE, "value": facts.structure_id},
-            "display": facts.structure_name or facts.structure_id,
-        },
+    client = {
+        "type": _role(pattern.client),
+        "who": _client(facts),
         "requestor": False,
+        # The address of a client is not kept: it is known by the name its token gives it.
+        "network": {"address": facts.application or facts.structure_id or facts.person_id, "type": "1"},
     }
     server = {
-        "type": {"coding": [{"system": _DCM, "code": "110153", "display": "Source Role ID"}]},
-        "who": {"display": "dmp-facade"},
+        "type": _role(pattern.server),
+        "who": {"display": _SERVER},
         "requestor": False,
         "network": {"address": facts.base, "type": "5"},
     }
-    return [person, structure, server]
+    return [person, client, server]
+
+
+def _client(facts: AuditFacts) -> dict[str, Any]:
+    """The structure whose software asked; the application of somebody who acts for no structure."""
+    if facts.structure_id:
+        structure = {"system": _STRUCTURE, "value": facts.structure_id}
+        return {"identifier": structure, "display": facts.structure_name or facts.structure_id}
+    return {"identifier": {"system": _APPLICATION, "value": facts.application or facts.person_id}}
+
+
+def _role(code: str) -> dict[str, Any]:
+    return {"coding": [{"system": _DCM, "code": code, "display": _ROLES[code]}]}
 
 
 def _person_system(kind: str) -> str:
@@ -119,7 +175,9 @@ def _person_system(kind: str) -> str:
     return _STRUCTURE if kind == "structure" else "urn:dmp-facade:external-id"
 
 
-def _entities(facts: AuditFacts, patient: INS, patient_id: str) -> list[dict[str, Any]]:
+def _entities(
+    facts: AuditFacts, pattern: _Pattern, resource: str, patient: INS, patient_id: str
+) -> list[dict[str, Any]]:
     kind = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
     role = "http://terminology.hl7.org/CodeSystem/object-role"
     found: list[dict[str, Any]] = [
@@ -138,12 +196,13 @@ def _entities(facts: AuditFacts, patient: INS, patient_id: str) -> list[dict[str
             "description": "permit" if facts.permitted else "deny",
         },
     ]
-    if facts.document_id:
-        found.append(
-            {
-                "what": {"reference": f"DocumentReference/{facts.document_id}"},
-                "type": {"system": kind, "code": "2"},
-                "role": {"system": role, "code": "3"},
-            }
-        )
+    thing = {"type": {"system": kind, "code": "2"}, "role": {"system": role, "code": "3"}}
+    if pattern is _QUERY:
+        # Other parameters than the patient are not kept, and the patient is named by the sealed id.
+        query = b64encode(f"{resource}?patient={patient_id}".encode()).decode()
+        found.append(thing | {"role": {"system": role, "code": "24"}, "query": query})
+    elif facts.document_id:
+        found.append(thing | {"what": {"reference": f"DocumentReference/{facts.document_id}"}})
+    elif resource == "Consent":
+        found.append(thing | {"what": {"type": resource}})
     return found

@@ -1,21 +1,20 @@
-"""The facade's own conformance resources: what its Consent is made of, as FHIR R4 resources.
+"""The facade's own conformance resources: its Consent, its extensions and its codes, as FHIR R4 resources.
 
-CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent. Their canonical URLs are URNs, stable
-whatever the address of the server; each installation serves a resolvable copy at /fhir/<type>/<id>.
+CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent, documents, access, errors and
+conformance. Their canonical URLs are URNs, stable whatever the address of the server; each installation serves a
+resolvable copy at
+/fhir/<type>/<id>.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from facade.translation.changes_out import CHANGE_SYSTEM
+from facade.translation.conformance_parts import BASE, Resource, Row, Rows, extension, header
 from facade.translation.consent_tables import CATEGORY_SYSTEM, PROFILE
+from facade.translation.vocabularies import vocabularies
 
-Row = Mapping[str, str]
-Rows = Callable[[str], Iterable[Row]]
-Resource = dict[str, Any]
-TYPES = ("CodeSystem", "StructureDefinition", "ValueSet")
-_BASE = "http://hl7.org/fhir/StructureDefinition/"
 _SYSTEMS = {
     "consent-category": (CATEGORY_SYSTEM, "consent/categories.csv", "What a Consent of the facade states"),
     "information-channel": (
@@ -28,6 +27,11 @@ _SYSTEMS = {
         "consent/cases.csv",
         "Which model notice of Annexe 4 an information follows",
     ),
+    "document-change": (
+        CHANGE_SYSTEM,
+        "documents/changes.csv",
+        "What became of a document since a record was last opened",
+    ),
 }
 
 
@@ -38,31 +42,17 @@ def conformance(rows: Rows, *, date: str) -> dict[tuple[str, str], Resource]:
         *(_value_set(name, date) for name in _SYSTEMS),
         _recorded_categories(rows, date),
         _consent_profile(rows, date),
-        *(_extension(row, date) for row in rows("consent/extensions.csv")),
+        *(extension(row, "Consent", date) for row in rows("consent/extensions.csv")),
+        *(extension(row, row["context"], date) for row in rows("conformance/extensions.csv")),
+        *vocabularies(rows, date),
     ]
     return {(resource["resourceType"], resource["id"]): resource for resource in resources}
-
-
-def _header(kind: str, name: str, url: str, title: str, description: str, date: str) -> Resource:
-    return {
-        "resourceType": kind,
-        "id": name,
-        "url": url,
-        "name": "".join(part.capitalize() for part in name.split("-")),
-        "title": title,
-        "status": "active",
-        "experimental": False,
-        "date": date,
-        "publisher": "dmp-facade",
-        "description": description,
-        "jurisdiction": [{"coding": [{"system": "urn:iso:std:iso:3166", "code": "FR"}]}],
-    }
 
 
 def _code_system(name: str, rows: Rows, date: str) -> Resource:
     url, table, title = _SYSTEMS[name]
     concepts = [_concept(row) for row in rows(table)]
-    resource = _header("CodeSystem", name, url, title, f"{title}. Each code names its legal source.", date)
+    resource = header("CodeSystem", name, url, title, f"{title}. Each code names its legal source.", date)
     resource |= {"caseSensitive": True, "content": "complete", "count": len(concepts)}
     if name == "information-channel":
         text = "Whether the patient can answer at once: only then is silence non-opposition (référentiel DMP 2.1)"
@@ -83,14 +73,14 @@ def _concept(row: Row) -> Resource:
 def _value_set(name: str, date: str) -> Resource:
     system, _, title = _SYSTEMS[name]
     url = f"urn:dmp-facade:vs:{name}"
-    resource = _header("ValueSet", name, url, title, f"Every code of {system}.", date)
+    resource = header("ValueSet", name, url, title, f"Every code of {system}.", date)
     return resource | {"compose": {"include": [{"system": system}]}}
 
 
 def _recorded_categories(rows: Rows, date: str) -> Resource:
     codes = [{"code": row["code"]} for row in rows("consent/categories.csv") if row["written"] == "yes"]
     text = "The categories a client can write; the others are what the DMP holds, and are read only."
-    resource = _header(
+    resource = header(
         "ValueSet",
         "consent-category-written",
         "urn:dmp-facade:vs:consent-category-written",
@@ -106,7 +96,7 @@ def _consent_profile(rows: Rows, date: str) -> Resource:
         "One statement of a patient about the access to the DMP. The reason of an opposition is never recorded "
         "(référentiel DMP EXI 02): every element that could carry one is forbidden here and refused by the server."
     )
-    resource = _header("StructureDefinition", "consent", PROFILE, "Consent of the facade", text, date)
+    resource = header("StructureDefinition", "consent", PROFILE, "Consent of the facade", text, date)
     elements = [
         {"id": "Consent", "path": "Consent"},
         *(_forbidden(path) for path in _forbidden_paths(rows)),
@@ -127,7 +117,7 @@ def _consent_profile(rows: Rows, date: str) -> Resource:
         "kind": "resource",
         "abstract": False,
         "type": "Consent",
-        "baseDefinition": f"{_BASE}Consent",
+        "baseDefinition": f"{BASE}Consent",
         "derivation": "constraint",
         "differential": {"element": ordered},
     }
@@ -192,28 +182,3 @@ def _slice(row: Row) -> Resource:
 def _bound(path: str, value_set: str, **cardinality: Any) -> Resource:
     binding = {"strength": "required", "valueSet": value_set}
     return {"id": path, "path": path, **cardinality, "binding": binding}
-
-
-def _extension(row: Row, date: str) -> Resource:
-    resource = _header("StructureDefinition", row["id"], row["url"], row["title"], row["description"], date)
-    value: Resource = {"id": "Extension.value[x]", "path": "Extension.value[x]", "min": 1}
-    value["type"] = [{"code": row["type"]}]
-    if row["codes"]:
-        value["binding"] = {"strength": "required", "valueSet": f"urn:dmp-facade:vs:{row['codes']}"}
-    return resource | {
-        "fhirVersion": "4.0.1",
-        "kind": "complex-type",
-        "abstract": False,
-        "context": [{"type": "element", "expression": "Consent"}],
-        "type": "Extension",
-        "baseDefinition": f"{_BASE}Extension",
-        "derivation": "constraint",
-        "differential": {
-            "element": [
-                {"id": "Extension", "path": "Extension", "max": "1"},
-                {"id": "Extension.extension", "path": "Extension.extension", "max": "0"},
-                {"id": "Extension.url", "path": "Extension.url", "fixedUri": row["url"]},
-                value,
-            ]
-        },
-    }

@@ -17,10 +17,12 @@ from facade.translation.document_reading import DOC, DocumentContext, DocumentRe
 from facade.translation.document_rules import read_relations, refuse_modifiers
 from facade.translation.identifiers import DocumentTarget, read_unique_id
 from facade.translation.people_in import Fill
-from facade.translation.problems import LONGEST_TEXT
+from facade.translation.problems import LONGEST_TEXT, shown
 from facade.translation.resources import Index, child, index_of, objects, resolve, text
-from facade.translation.subject_in import Subject, source_patient
+from facade.translation.subject_in import Subject, read_named, source_patient
 from facade.translation.tables import Json
+
+_SOURCE = f"{DOC}.context.sourcePatientInfo"
 
 __all__ = ["DocumentContext", "DocumentDraft", "read_document_reference"]
 
@@ -174,20 +176,13 @@ class _Reading(DocumentReading):
 
     def _source_patient(self) -> SourcePatient:
         """The traits of the source: of the request's Patient, else those the DMP returned; never shown to anyone."""
-        reference = child(self.where, "sourcePatientInfo")
-        patient = resolve(reference, self.index) if reference else None
-        if patient is not None and patient.get("resourceType") == "Patient":
-            if not _same_patient(patient, self.subject):
-                self.problems.add("patient.mismatch", f"{DOC}.context.sourcePatientInfo")
-            found = source_patient(patient, self.subject.ins)
-        else:
-            found = self.subject.source or SourcePatient(id=self.subject.ins.cx)
+        found = self._stated_source() or self.subject.source or SourcePatient(id=self.subject.ins.cx)
         if found.family:
             return found
         traits = self.context.traits
         if not traits.family and not traits.birth_family:
             return found
-        self.filled.append((f"{DOC}.context.sourcePatientInfo", "the traits the DMP holds"))
+        self.filled.append((_SOURCE, "the traits the DMP holds"))
         return SourcePatient(
             id=found.id or self.subject.ins.cx,
             family=traits.birth_family or traits.family,
@@ -195,6 +190,35 @@ class _Reading(DocumentReading):
             birth_date=traits.birth_date.strftime("%Y%m%d") if traits.birth_date else "",
             sex=traits.sex if traits.sex in ("M", "F") else "U",
         )
+
+    def _stated_source(self) -> SourcePatient | None:
+        """What sourcePatientInfo itself says; a problem is noted where it leads nowhere or to somebody else."""
+        reference = child(self.where, "sourcePatientInfo")
+        patient = resolve(reference, self.index) if reference else None
+        if patient is None:
+            self._check_link(reference)
+            return None
+        if patient.get("resourceType") != "Patient":
+            kind = shown(patient.get("resourceType", ""))
+            self.problems.add("reference.wrong-type", _SOURCE, expected="Patient", found=kind)
+            return None
+        if not _same_patient(patient, self.subject):
+            self.problems.add("patient.mismatch", _SOURCE)
+        if not objects(patient, "identifier"):
+            self.filled.append((f"{_SOURCE}.identifier", "the INS of subject"))
+        return source_patient(patient, self.subject.ins)
+
+    def _check_link(self, reference: Json) -> None:
+        """A link or logical identifier beside ``subject`` must name the same patient."""
+        if not (text(reference, "reference") or child(reference, "identifier")):
+            return
+        try:
+            named = read_named(reference, self.context.subjects, _SOURCE)
+        except InvalidInput as error:
+            self.problems.take(error)
+            return
+        if named != self.subject.ins:
+            self.problems.add("patient.mismatch", _SOURCE)
 
 
 def _same_patient(patient: Json, subject: Subject) -> bool:

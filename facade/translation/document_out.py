@@ -83,7 +83,7 @@ _CURRENT = (Availability.APPROVED, Availability.ARCHIVED)
 
 
 def _meta(entry: DocumentEntry, last_updated: datetime | None) -> Json:
-    meta: Json = {"versionId": str(entry.version), "profile": [COMPREHENSIVE]}
+    meta: Json = {"versionId": entry.version_id, "profile": [COMPREHENSIVE]}
     if last_updated is not None:
         meta["lastUpdated"] = last_updated.isoformat(timespec="seconds")
     return meta

@@ -20,7 +20,7 @@ from facade.translation.labels import read_labels
 from facade.translation.people_in import Fill, PeopleReader, sector_of
 from facade.translation.problems import Problems, shown
 from facade.translation.resources import child, objects, text
-from facade.translation.subject_in import Subject
+from facade.translation.subject_in import Subject, SubjectRules
 from facade.translation.tables import CodeTables, Json
 from facade.translation.times import from_fhir
 
@@ -32,7 +32,8 @@ class DocumentContext:
     """What a publication is read with, besides the request itself.
 
     ``entry_uuid`` (bare UUID) and ``unique_id`` (bare OID) are freshly generated; the latter is used only where the
-    request gives none. ``traits`` are those of the TD0.2 answer. ``secret`` is a connexion secrète.
+    request gives none. ``traits`` are those of the TD0.2 answer. ``secret`` is a connexion secrète. ``subjects`` says
+    what a second naming of the patient (sourcePatientInfo) must be.
     """
 
     caller: Caller
@@ -42,6 +43,7 @@ class DocumentContext:
     unique_id: str
     traits: Traits = field(default_factory=Traits)
     secret: bool = False
+    subjects: SubjectRules = field(default_factory=lambda: SubjectRules(test_identities=False))
 
 
 class DocumentReading:

@@ -5,7 +5,6 @@ Source: ITI TF-2 3.18.4.1.2.3.7.1 (FindDocuments); FHIR R4 search prefixes; JDV_
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any
@@ -13,8 +12,8 @@ from typing import Any
 from facade.domain.dmp import DocumentQuery
 from facade.domain.document import Availability, Coded, DocumentEntry, ReferenceId
 from facade.translation.identifiers import is_oid
-from facade.translation.problems import Problems, shown
-from facade.translation.search_dates import DateFilter
+from facade.translation.problems import Problems
+from facade.translation.search_params import Reading, folded
 from facade.translation.tables import CodeTables, ValueSet
 
 Test = Callable[[DocumentEntry], bool]
@@ -26,13 +25,12 @@ _STATUSES = {
 }
 
 
-class FilterReading:
-    """The filters read so far. A filter given twice must be met twice (AND); its values are alternatives (OR)."""
+class FilterReading(Reading):
+    """The filters on documents read so far."""
 
     def __init__(self, tables: CodeTables, problems: Problems) -> None:
-        self.tables, self.problems = tables, problems
+        super().__init__(tables, problems)
         self.tests: list[Test] = []
-        self.empty = False
         self.asked: dict[str, Any] = {}
         self.statuses: set[Availability] | None = None
         self.archived: bool | None = None
@@ -63,10 +61,6 @@ class FilterReading:
             self.empty = self.empty or not wanted
         self.asked[name] = wanted
 
-    def malformed(self, name: str, value: str) -> None:
-        """Note that a value is not of the form its parameter has."""
-        self.problems.add("search.value-malformed", name, parameter=name, value=shown(value))
-
 
 Filter = Callable[[FilterReading, str, str], None]
 
@@ -75,13 +69,7 @@ def _coded(
     asked: str, members: Callable[[CodeTables], ValueSet], of: Callable[[DocumentEntry], Iterable[Coded]]
 ) -> Filter:
     def read(reading: FilterReading, name: str, value: str) -> None:
-        found: list[Coded] = []
-        for token in value.split(","):
-            codes = _token(members(reading.tables), token)
-            if not codes:
-                values = {"parameter": name, "value": shown(token, 120), "value_set": members(reading.tables).name}
-                reading.problems.add("search.code-unknown", name, **values)
-            found.extend(codes)
+        found = reading.codes(name, value, members(reading.tables))
         wanted = frozenset(found)
         reading.ask(asked, found)
         reading.tests.append(lambda entry: any(code in wanted for code in of(entry)))
@@ -89,25 +77,12 @@ def _coded(
     return read
 
 
-def _token(members: ValueSet, token: str) -> tuple[Coded, ...]:
-    """``system|code``, ``system|``, ``|code`` or ``code``; XDS codes always have a scheme: ``|code`` means any."""
-    system, bar, code = token.strip().rpartition("|")
-    if not code:
-        return members.in_system(system) if system else ()
-    if bar and system:
-        known = members.find(system, code)
-        return (known,) if known else ()
-    return members.with_code(code)
-
-
 def _status(reading: FilterReading, name: str, value: str) -> None:
     asked: set[Availability] = set()
     for token in value.split(","):
         code = token.strip().rpartition("|")[2]
         if code not in _STATUSES:
-            reading.problems.add(
-                "search.code-unknown", name, parameter=name, value=shown(token), value_set="MHD status"
-            )
+            reading.unknown(name, token, "MHD status")
         asked.update(_STATUSES.get(code, ()))
     reading.statuses = asked if reading.statuses is None else reading.statuses & asked
 
@@ -129,8 +104,7 @@ def _security_label(reading: FilterReading, name: str, value: str) -> None:
         system, _, code = token.strip().rpartition("|")
         label = reading.tables.labels.get((system, code.upper()))
         if label is None:
-            values = {"parameter": name, "value": shown(token, 120), "value_set": "JDV_J58-ConfidentialityCode-DMP"}
-            reading.problems.add("search.code-unknown", name, **values)
+            reading.unknown(name, token, "JDV_J58-ConfidentialityCode-DMP")
         else:
             wanted.add(code.upper())
     # Not asked of the DMP: an entry without a level counts as N here, and would not be found there.
@@ -143,8 +117,7 @@ def _event(reading: FilterReading, name: str, value: str) -> None:
         system, _, code = token.strip().rpartition("|")
         scheme = reading.tables.systems.oid_of(system) if system else ""
         if scheme is None or (system and scheme not in reading.tables.event_schemes):
-            values = {"parameter": name, "value": shown(token, 120), "value_set": "eventCodeList"}
-            reading.problems.add("search.code-unknown", name, **values)
+            reading.unknown(name, token, "eventCodeList")
         else:
             wanted.add((scheme, code))
     if all(scheme and code for scheme, code in wanted):
@@ -181,28 +154,21 @@ def _related(reading: FilterReading, name: str, value: str) -> None:
     )
 
 
-def _author(part: str) -> Filter:
+def _author(*parts: str) -> Filter:
     def read(reading: FilterReading, name: str, value: str) -> None:
-        starts = tuple(_folded(token) for token in value.split(",") if token.strip())
-        if not starts:
-            reading.malformed(name, value)
-            return
+        starts = reading.starts(name, value)
         # Not asked of the DMP: its XCN pattern knows neither case nor accents, a FHIR string search ignores both.
         reading.tests.append(
-            lambda entry: any(_folded(getattr(author.person, part)).startswith(starts) for author in entry.authors)
+            lambda entry: any(
+                folded(getattr(author.person, part)).startswith(starts) for author in entry.authors for part in parts
+            )
         )
 
     return read
 
 
-def _folded(name: str) -> str:
-    """A name as FHIR string search compares it: without case, accents and surrounding blanks."""
-    split = unicodedata.normalize("NFKD", name.strip().casefold())
-    return "".join(letter for letter in split if not unicodedata.combining(letter))
-
-
-def _author_id(reading: FilterReading, _: str, value: str) -> None:
-    wanted = {token.strip().rpartition("|")[2] for token in value.split(",")}
+def _author_id(reading: FilterReading, name: str, value: str) -> None:
+    wanted = reading.numbers(name, value)
     reading.tests.append(lambda entry: any(author.person.id in wanted for author in entry.authors))
 
 
@@ -229,15 +195,11 @@ def _period_end(reading: FilterReading, name: str, value: str) -> None:
 
 
 def _dated(reading: FilterReading, name: str, value: str, of: Any, asked: tuple[str, ...]) -> None:
-    try:
-        alternatives = [DateFilter.read(token) for token in value.split(",")]
-        lower, upper = alternatives[0].bounds()
-    except ValueError:
-        reading.malformed(name, value)
-        return
+    alternatives = reading.dates(name, value)
     reading.tests.append(lambda entry: any(found.matches(*of(entry)) for found in alternatives))
     if len(alternatives) != 1:
         return
+    lower, upper = alternatives[0].bounds()
     known = {found.name for found in fields(DocumentQuery)}
     for attribute in asked:
         for suffix, bound, narrower in (("from", lower, max), ("to", upper, min)):
@@ -265,6 +227,8 @@ FILTERS: dict[str, Filter] = {
     "period-end": _period_end,
     "author.family": _author("family"),
     "author.given": _author("given"),
+    "author.name": _author("family", "given"),
+    "author": _author_id,
     "author.identifier": _author_id,
     "author:identifier": _author_id,
 }

@@ -89,7 +89,7 @@ def read_subject(resource: Json, index: Index, rules: SubjectRules, *, element: 
     patient = resolve(reference, index_of(resource, index))
     if patient is not None:
         return read_patient(patient, rules, path)
-    ins = _named(reference, rules, path)
+    ins = read_named(reference, rules, path)
     if rules.reliability_required:
         raise InvalidInput.of("identity.reliability-missing", path)
     return Subject(ins)
@@ -124,8 +124,11 @@ def source_patient(patient: Json, ins: INS) -> SourcePatient:
     )
 
 
-def _named(reference: Json, rules: SubjectRules, path: str) -> INS:
-    """The INS of a Reference that names no resource of the request: link first, logical identifier beside it."""
+def read_named(reference: Json, rules: SubjectRules, path: str) -> INS:
+    """The INS of a Reference that names no resource of the request: link first, logical identifier beside it.
+
+    Raises InvalidInput ``patient.unresolved``, ``patient.missing``, ``patient.mismatch`` or an ``identity.`` code.
+    """
     link, identifier = text(reference, "reference"), child(reference, "identifier")
     by_link = _by_link(link, rules, path) if link else None
     if not identifier:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from facade.domain.errors import InvalidInput
+from facade.translation.document_rules import read_relations
 from facade.translation.identifiers import DocumentTarget, read_document_link
 from facade.translation.problems import Problems, shown
 from facade.translation.resources import child, objects, text
 from facade.translation.subject_in import Subject, SubjectRules, read_subject
 from facade.translation.tables import Json
-from facade.translation.vocabulary import LIST_TYPES
+from facade.translation.vocabulary import LIST_TYPES, PROVIDE_BUNDLES
 
 _POST = ("POST",)
 _METHODS = {
@@ -30,13 +31,17 @@ _METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
-    """One DocumentReference of the Bundle; ``content_index`` is the entry whose data are its content."""
+    """One DocumentReference of the Bundle; ``content_index`` is the entry whose data are its content.
+
+    ``if_none_exist`` is its condition, as written.
+    """
 
     index: int
     full_url: str
     resource: Json
     content_index: int
     media_type: str = ""
+    if_none_exist: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,8 @@ def read_submission_bundle(bundle: Json, contents: Collection[int] = ()) -> Subm
 
     Raises one InvalidInput: ``bundle.not-transaction``, ``bundle.fhir-document``, ``bundle.entry-type``,
     ``bundle.document-manifest``, ``bundle.method``, ``bundle.full-url``, ``bundle.submission-set``,
-    ``bundle.no-document``, ``bundle.binary-missing``, ``bundle.item-missing``, ``bundle.patch``.
+    ``bundle.no-document``, ``bundle.binary-missing``, ``bundle.binary-unnamed``, ``bundle.condition``,
+    ``bundle.item-missing``, ``bundle.patch``, ``bundle.profile``.
     """
     if bundle.get("type") != "transaction":
         code = "bundle.fhir-document" if bundle.get("type") == "document" else "bundle.not-transaction"
@@ -91,6 +97,7 @@ def read_common_subject(parts: SubmissionParts, rules: SubjectRules) -> Subject:
 
 class _Bundle:
     def __init__(self, bundle: Json, contents: Collection[int]) -> None:
+        self.bundle = bundle
         self.entries = objects(bundle, "entry")
         self.contents = contents
         self.problems = Problems()
@@ -102,6 +109,7 @@ class _Bundle:
     def parts(self) -> SubmissionParts:
         for number in range(len(self.entries)):
             self._entry(number)
+        self._profile()
         self.problems.check()
         lots = [number for number in self._of("List") if _list_kind(self.resources[number]) == "submissionset"]
         folders = tuple(number for number in self._of("List") if _list_kind(self.resources[number]) == "folder")
@@ -110,6 +118,7 @@ class _Bundle:
         if not self._of("DocumentReference"):
             self.problems.add("bundle.no-document", "Bundle.entry")
         documents = tuple(self._document(number) for number in self._of("DocumentReference"))
+        self._unnamed({document.content_index for document in documents})
         if lots:
             self._items(lots[0], folders)
         patches = self._patches(documents)
@@ -126,6 +135,12 @@ class _Bundle:
             index=self.index,
         )
 
+    def _profile(self) -> None:
+        """A Bundle that claims profiles claims one of ITI-65; one that claims none is checked all the same."""
+        claimed = child(self.bundle, "meta").get("profile") or []
+        if claimed and not any(str(profile).partition("|")[0] in PROVIDE_BUNDLES for profile in claimed):
+            self.problems.add("bundle.profile", "Bundle.meta.profile", found=shown(claimed[0], 120))
+
     def _of(self, kind: str) -> tuple[int, ...]:
         return tuple(number for number, found in enumerate(self.resources) if found.get("resourceType") == kind)
 
@@ -139,6 +154,7 @@ class _Bundle:
         method = text(child(self.entries[number], "request"), "method")
         if method not in _METHODS[kind]:
             self.problems.add("bundle.method", f"{path}.request.method", found=shown(method), resource=kind)
+        self._conditions(number, kind)
         if url in self.numbers or (not url and kind in ("DocumentReference", "Binary")):
             self.problems.add("bundle.full-url", f"{path}.fullUrl")
         self.numbers[url] = number
@@ -146,20 +162,37 @@ class _Bundle:
             if name:
                 self.index.setdefault(name, resource)
 
+    def _conditions(self, number: int, kind: str) -> None:
+        """A condition that is not kept is refused; one on a Patient has no effect, since no Patient is made."""
+        request = child(self.entries[number], "request")
+        for name in ("ifNoneExist", "ifMatch", "ifNoneMatch", "ifModifiedSince"):
+            kept = kind == "Patient" or (name, kind) == ("ifNoneExist", "DocumentReference")
+            if name in request and not kept:
+                self.problems.add("bundle.condition", f"Bundle.entry[{number}].request.{name}")
+
     def _document(self, number: int) -> DocumentPart:
         """The document's own data, or those of the Binary its attachment.url names."""
         resource = self.resources[number]
         content = next(iter(objects(resource, "content")), {})
         attachment = child(content, "attachment")
         path = f"Bundle.entry[{number}].resource.content.attachment.url"
+        condition = text(child(self.entries[number], "request"), "ifNoneExist")
         if number in self.contents:
-            return DocumentPart(number, self.urls[number], resource, number, text(attachment, "contentType"))
+            return DocumentPart(number, self.urls[number], resource, number, text(attachment, "contentType"), condition)
         binary = self.index.get(text(attachment, "url"))
         source = next((found for found in self._of("Binary") if self.resources[found] is binary), None)
         if binary is None or source is None or source not in self.contents:
             self.problems.add("bundle.binary-missing", path)
             return DocumentPart(number, self.urls[number], resource, number)
-        return DocumentPart(number, self.urls[number], resource, source, text(binary, "contentType"))
+        return DocumentPart(number, self.urls[number], resource, source, text(binary, "contentType"), condition)
+
+    def _unnamed(self, named: set[int]) -> None:
+        """A Binary that is no document's content would be lost without a word."""
+        if any(problem.code == "bundle.binary-missing" for problem in self.problems.found):
+            return
+        for number in self._of("Binary"):
+            if number not in named:
+                self.problems.add("bundle.binary-unnamed", f"Bundle.entry[{number}]")
 
     def _items(self, lot: int, folders: tuple[int, ...]) -> None:
         """The List and the Bundle must hold the same documents (MHD: List.entry names each of them)."""
@@ -175,23 +208,18 @@ class _Bundle:
 
     def _patches(self, documents: tuple[DocumentPart, ...]) -> tuple[tuple[int, DocumentTarget], ...]:
         """A PATCH may only say that a document this Bundle replaces is superseded."""
-        replaced = [
-            text(child(relation, "target"), "reference")
-            for document in documents
-            for relation in objects(document.resource, "relatesTo")
-            if relation.get("code") == "replaces"
-        ]
+        # What is wrong with a relation is told when its document is read.
+        replaced = [read_relations(document.resource, self.index, Problems())[0] for document in documents]
         patches: list[tuple[int, DocumentTarget]] = []
         for number in self._of("Parameters"):
             path = f"Bundle.entry[{number}]"
             url = text(child(self.entries[number], "request"), "url")
             try:
                 target = read_document_link(url, f"{path}.request.url")
-                known = [read_document_link(reference, path) for reference in replaced]
             except InvalidInput as error:
                 self.problems.take(error)
                 continue
-            if target not in known or not _supersedes(self.resources[number]):
+            if target not in replaced or not _supersedes(self.resources[number]):
                 self.problems.add("bundle.patch", path)
             patches.append((number, target))
         return tuple(patches)

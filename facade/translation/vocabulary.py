@@ -14,6 +14,14 @@ IS_DELETED = PDSM + "pdsm-ext-is-deleted"
 DESIGNATION_TYPE = MHD + "ihe-designationType"
 SOURCE_ID = MHD + "ihe-sourceId"
 AUTHOR_ORG = MHD + "ihe-authorOrg"
+PROVIDE_BUNDLES = frozenset(
+    {
+        PDSM + "pdsm-comprehensive-provide-document-bundle",
+        MHD + "IHE.MHD.Comprehensive.ProvideBundle",
+        MHD + "IHE.MHD.UnContained.Comprehensive.ProvideBundle",
+        MHD + "IHE.MHD.Minimal.ProvideBundle",
+    }
+)
 LIST_TYPES = "https://profiles.ihe.net/ITI/MHD/CodeSystem/MHDlistTypes"
 
 CLOSURE = DMP + "dmp-fermeture"

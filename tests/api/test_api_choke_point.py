@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 
 import facade
+from facade.api.declared import Declaration, declares
 from facade.api.security import PUBLIC
 from facade.domain.dmp import DmpGateway
+from tests.leaks.routes import GENERATORS, declared_routes
 from tests.support.api import URI, TraceBook, application, submission
 from tests.support.demo import FHIR_JSON, JSON_PATCH, MASKS, RunningDemo, pdf
 
@@ -27,14 +30,17 @@ MASK = json.dumps(
 
 
 def _routes() -> Routes:
-    """Every method of every route under /fhir that is not public."""
-    rules = [rule for rule in application().url_map.iter_rules() if rule.rule.startswith("/fhir")]
-    return sorted(
+    """Every method of every route that is not public."""
+    return sorted(_guarded(application()))
+
+
+def _guarded(app: Flask) -> set[tuple[str, str]]:
+    return {
         (method, rule.rule)
-        for rule in rules
+        for rule in app.url_map.iter_rules()
         if rule.endpoint not in PUBLIC
         for method in (rule.methods or set()) - {"OPTIONS"}
-    )
+    }
 
 
 def _get(path: str, parameter: str = "", patient: str = "adult") -> Call:
@@ -65,15 +71,46 @@ def _conditional(demo: RunningDemo, method: str) -> requests.Response:
     )
 
 
+def _statement(demo: RunningDemo) -> dict[str, Any]:
+    """An information given to the patient: of all statements the one that changes nothing for the other tests."""
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {
+            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]
+        },
+        "category": [{"coding": [{"code": "information-given"}]}],
+        "patient": {"identifier": demo.patients["adult"]},
+        "extension": [{"url": "urn:dmp-facade:information-channel", "valueCode": "face-to-face"}],
+    }
+
+
+def _on_consent(suffix: str = "") -> Call:
+    def call(demo: RunningDemo, method: str) -> requests.Response:
+        made = demo.post("nurse", "/Consent", _statement(demo)).json()
+        sent = {"data": json.dumps(made), "headers": {"Content-Type": FHIR_JSON}} if method == "PUT" else {}
+        return demo.call(WRITER, method, f"/Consent/{made['id']}{suffix}", **sent)
+
+    return call
+
+
 def _post(path: str, make: Callable[[RunningDemo], dict[str, Any]]) -> Call:
     return lambda demo, method: demo.call(
         WRITER, method, path, data=json.dumps(make(demo)), headers={"Content-Type": FHIR_JSON}
     )
 
 
+def _lot(demo: RunningDemo, method: str) -> requests.Response:
+    published = demo.post("nurse", "", submission(demo, "adult"))
+    location = published.json()["entry"][0]["response"]["location"]
+    return demo.call(WRITER, method, f"/List/{location.split('List/')[1].split('/')[0]}")
+
+
 DOCUMENT, ONE_DOCUMENT = "/fhir/DocumentReference", "/fhir/DocumentReference/<id>"
 _PATCHED = {"data": MASK, "headers": {"Content-Type": JSON_PATCH}}
-# How each route is called, and the acts its traces must then name. Consent's routes are called in test_api_records.
+WORKLIST = "/fhir/DocumentReference/$still-hidden"
+ONE_CONSENT, VERSIONS = "/fhir/Consent/<id>", "/fhir/Consent/<id>/_history"
+# How each route is called, and the acts its traces must then name.
 CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("POST", "/fhir"): (_post("", lambda demo: submission(demo, "adult")), ["publish"]),
     ("POST", DOCUMENT): (_post("/DocumentReference", lambda demo: demo.document("adult", pdf())), ["publish"]),
@@ -85,6 +122,12 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", ONE_DOCUMENT): (_on_document("DocumentReference"), ["read"]),
     ("PATCH", ONE_DOCUMENT): (_on_document("DocumentReference", **_PATCHED), ["mask"]),
     ("DELETE", ONE_DOCUMENT): (_on_document("DocumentReference"), ["withdraw"]),
+    ("GET", f"{DOCUMENT}/$changes"): (_get("/DocumentReference/$changes", "patient.identifier"), ["search"]),
+    ("GET", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
+    ("HEAD", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
+    ("POST", "/fhir/List/_search"): (_form("/List/_search", "patient.identifier"), ["search"]),
+    ("GET", "/fhir/List/<id>"): (_lot, ["read"]),
+    ("HEAD", "/fhir/List/<id>"): (_lot, ["read"]),
     ("GET", "/fhir/Binary/<id>"): (_on_document("Binary"), ["retrieve"]),
     ("HEAD", "/fhir/Binary/<id>"): (_on_document("Binary"), ["retrieve"]),
     ("GET", "/fhir/Patient"): (_get("/Patient", "identifier"), ["check"]),
@@ -94,6 +137,38 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", "/fhir/AuditEvent"): (_get("/AuditEvent", "patient.identifier"), ["read-traces"]),
     ("GET", "/fhir/Consent"): (_get("/Consent", "patient.identifier"), ["list-authorisations", "read-consent"]),
     ("HEAD", "/fhir/Consent"): (_get("/Consent", "patient.identifier"), ["list-authorisations", "read-consent"]),
+    ("POST", "/fhir/AuditEvent/_search"): (_form("/AuditEvent/_search", "patient.identifier"), ["read-traces"]),
+    ("POST", "/fhir/Consent"): (_post("/Consent", _statement), ["record-consent"]),
+    ("POST", "/fhir/Consent/_search"): (
+        _form("/Consent/_search", "patient.identifier"),
+        ["list-authorisations", "read-consent"],
+    ),
+    ("GET", ONE_CONSENT): (_on_consent(), ["read-consent"]),
+    ("HEAD", ONE_CONSENT): (_on_consent(), ["read-consent"]),
+    ("PUT", ONE_CONSENT): (_on_consent(), ["record-consent"]),
+    ("DELETE", ONE_CONSENT): (_on_consent(), ["record-consent"]),
+    ("GET", VERSIONS): (_on_consent("/_history"), ["read-consent"]),
+    ("HEAD", VERSIONS): (_on_consent("/_history"), ["read-consent"]),
+    ("GET", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
+    ("HEAD", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
+    ("GET", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
+    ("HEAD", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
+}
+# What is served without a token. None of it may know a patient: a route is added here for that reason only.
+OPEN = {
+    "/fhir/CodeSystem",
+    "/fhir/CodeSystem/<id>",
+    "/fhir/Consent/$information-notice",
+    "/fhir/StructureDefinition",
+    "/fhir/StructureDefinition/<id>",
+    "/fhir/ValueSet",
+    "/fhir/ValueSet/<id>",
+    "/fhir/metadata",
+    "/fhir/.well-known/smart-configuration",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
 }
 
 
@@ -103,17 +178,37 @@ def test_a_route_without_a_token_answers_401_and_sends_and_traces_nothing(
 ) -> None:
     traces, sent = TraceBook(demo), len(demo.log())
     path = route.replace("<id>", "x").replace("<version>", "1")
+    assert "<" not in path
     answer = requests.request(method, f"{demo.root}{path}", timeout=20, headers={"Content-Type": FHIR_JSON}, data="{}")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert (traces.new(), len(demo.log())) == ([], sent)
 
 
-def test_every_route_about_documents_and_patients_is_called_here() -> None:
-    elsewhere = ("/fhir/Consent", "/fhir/DocumentReference/$")
-    uncalled = {route for route in _routes() if route not in CALLS and not route[1].startswith(elsewhere)}
-    assert not uncalled
-    assert set(CALLS) <= set(_routes())
+def test_every_route_is_called_here_and_says_how_it_could_leak() -> None:
+    assert set(_routes()) == set(CALLS)
+    assert {(method, route) for method, route in CALLS if method != "HEAD"} <= declared_routes() & set(GENERATORS)
+
+
+def test_what_needs_no_token_is_this() -> None:
+    found = {rule.rule for rule in application().url_map.iter_rules() if rule.endpoint in PUBLIC}
+    assert {rule for rule in found if not rule.startswith("/docs")} == OPEN
+    assert {rule.endpoint for rule in application().url_map.iter_rules()} >= PUBLIC
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["/fhir/Secret", "/fhir/Consent/$everything", "/fhir/DocumentReference/$dump", "/dump", "/docs/dump"],
+)
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_route_that_is_added_is_missed_here(rule: str, declared: bool) -> None:
+    app = application()
+
+    def view() -> str:
+        return "everything"
+
+    app.add_url_rule(rule, "added", declares(Declaration("read", "Secret"))(view) if declared else view)
+    assert _guarded(app) - set(CALLS) == {("GET", rule), ("HEAD", rule)}
 
 
 @pytest.mark.parametrize(("method", "route"), CALLS)
@@ -127,7 +222,8 @@ def test_each_call_leaves_exactly_the_trace_of_its_act(demo: RunningDemo, method
         (act, "permit", "success") for act in acts
     ]
     assert {trace.person_id for trace in written} == {"899700000021"}
-    assert {trace.patient.value for trace in written if trace.patient} == {demo.patients["adult"]["value"]}
+    patients = {trace.patient.value for trace in written if trace.patient}
+    assert patients == (set() if route == WORKLIST else {demo.patients["adult"]["value"]})
 
 
 def _refused(demo: RunningDemo) -> Iterator[tuple[str, requests.Response]]:
@@ -207,8 +303,51 @@ def test_only_transactions_speak_to_the_dmp() -> None:
     assert {"publish", "retrieve", "check_access"} <= methods
 
 
-def test_every_transaction_that_speaks_to_the_dmp_is_given_a_case_or_opens_one() -> None:
-    for name, tree in _modules("transactions"):
-        source = ast.unparse(tree)
-        if "gateway." in source and name not in ("transactions/readiness.py", "transactions/versions.py"):
-            assert "Case" in source, name
+def _functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def _calls(tree: ast.AST, name: str) -> bool:
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+        for node in ast.walk(tree)
+    )
+
+
+def test_every_function_that_reaches_for_the_dmp_is_given_a_case_or_opens_one() -> None:
+    """Or is given the session a Case makes: nobody else makes one. The probes of readiness name no patient."""
+    reaching = [
+        (name, function)
+        for name, tree in _modules("transactions")
+        for function in _functions(tree)
+        if name != "transactions/readiness.py"
+        and any(isinstance(node, ast.Attribute) and node.attr == "gateway" for node in ast.walk(function))
+    ]
+    assert len(reaching) > 10
+    for name, function in reaching:
+        given = {argument.arg for argument in function.args.args}
+        within = name == "transactions/case.py" or bool(given & {"case", "session"})
+        assert within or _calls(function, "Case"), f"{name}: {function.name}"
+
+
+def test_only_a_case_makes_the_session_a_question_to_the_dmp_needs() -> None:
+    rooms = [room.name for room in HOUSE.iterdir() if room.is_dir() and room.name != "embedded"]
+    assert [name for name, tree in _modules(*rooms) if _calls(tree, "DmpSession")] == ["transactions/case.py"]
+
+
+def test_every_function_that_writes_documents_for_a_client_is_within_a_case() -> None:
+    writing = [
+        (name, function)
+        for name, tree in _modules("transactions")
+        for function in _functions(tree)
+        if any(
+            isinstance(node, ast.Attribute)
+            and node.attr in ("document", "documents")
+            and ast.unparse(node.value) == "render"
+            for node in ast.walk(function)
+        )
+    ]
+    assert len(writing) > 3
+    for name, function in writing:
+        given = {argument.arg for argument in function.args.args}
+        assert "case" in given or _calls(function, "Case"), f"{name}: {function.name}"

@@ -49,7 +49,7 @@ def test_the_capability_statement_says_exactly_what_the_routes_serve(demo: Runni
     said = {each["type"]: {one["code"] for one in each["interaction"]} for each in rest["resource"]}
     served = _served()
     assert served.pop("") == {"create"}
-    assert [one["code"] for one in rest["interaction"]] == ["transaction"]
+    assert [one["code"] for one in rest["interaction"]] == ["batch", "transaction"]
     assert said == served
 
 
@@ -73,6 +73,7 @@ def test_every_parameter_the_capability_statement_names_is_known(demo: RunningDe
     statement = demo.call("", "GET", "/metadata").json()
     documents = next(each for each in statement["rest"][0]["resource"] if each["type"] == "DocumentReference")
     values = {"date": "2001", "creation": "2001", "period": "2001", "isArchived": "false", "status": "current"}
+    values |= {"period-start": "2001", "period-end": "2001"}
     values |= {"type": "11488-4", "category": "10", "facility": "SA01", "setting": "AMBULATOIRE", "event": "x"}
     values |= {"format": "urn:ihe:iti:xds-sd:pdf:2008", "security-label": "N", "identifier": "urn:oid:1.2.3"}
     for parameter in documents["searchParam"]:
@@ -168,3 +169,26 @@ def test_a_patient_shows_the_state_of_a_record_and_no_trait(demo: RunningDemo) -
     assert {"url": "dateFermeture", "valueDate": "2024-02-01"} in closure["extension"]
     posted = demo.call(READER, "POST", "/Patient/_search", data={"identifier": demo.ins("adult")})
     assert matches(posted) == [found]
+
+
+def test_each_search_parameter_is_defined_and_those_fhir_lacks_are_served(demo: RunningDemo) -> None:
+    statement = demo.call("", "GET", "/metadata").json()
+    named: dict[str, set[tuple[str, str]]] = {}
+    for resource in statement["rest"][0]["resource"]:
+        for parameter in resource.get("searchParam", []):
+            if "." not in parameter["name"]:
+                named.setdefault(parameter["definition"], set()).add((resource["type"], parameter["name"]))
+    others = {url: uses for url, uses in named.items() if not url.startswith("http://hl7.org/fhir/")}
+    served = {each["url"]: each for each in matches(demo.call("", "GET", "/SearchParameter"))}
+    assert served.keys() == others.keys()
+    assert {url.rpartition("/")[2] for url in served} >= {"PDSm-isArchived", "DocumentReference-Creation"}
+    for url, uses in others.items():
+        assert {(base, served[url]["code"]) for base in served[url]["base"]} == uses
+        (found,) = matches(demo.call("", "GET", "/SearchParameter", params={"url": url}))
+        assert valid(demo.call("", "GET", f"/SearchParameter/{found['id']}"), "SearchParameter") == served[url]
+
+
+def test_a_parameter_of_an_operation_is_no_search_parameter(demo: RunningDemo) -> None:
+    statement = demo.call("", "GET", "/metadata").json()
+    consent = next(each for each in statement["rest"][0]["resource"] if each["type"] == "Consent")
+    assert "case" not in {each["name"] for each in consent["searchParam"]}

@@ -50,6 +50,7 @@ def test_a_lot_and_what_is_done_with_its_documents(own_ids: RunningDemo) -> None
         if "DocumentReference/" in each["response"].get("location", "")
     ]
     assert len(ids) == 2
+    assert "List/" not in made.text, "its id cannot be learnt, and a wrong one is none"
     assert all(readable(own_ids, document) for document in ids)
     assert own_ids.label(AUTHOR, ids[0], "INVISIBLE_PATIENT").status_code == 200
     target = [{"code": "replaces", "target": {"reference": f"DocumentReference/{ids[1]}"}}]

@@ -11,7 +11,7 @@ from facade.domain.dmp import DocumentAnswer
 from facade.domain.document import SourcePatient
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
-from facade.transactions.same_record import own_documents
+from facade.transactions.same_record import of_the_holder
 from tests.support.dmp_entries import ENTRY
 
 HOLDER = INS.of("1.2.250.1.213.1.4.10", "279035121518989")
@@ -40,6 +40,6 @@ def test_an_entry_is_kept_when_it_is_the_same_person_s(
 ) -> None:
     entry = replace(ENTRY, patient=patient, source_patient=SourcePatient(birth_date=written))
     own = replace(ENTRY, entry_uuid="0")
-    answer = own_documents(dossier, HOLDER, DocumentAnswer((own, entry)))
+    answer = of_the_holder(dossier, HOLDER, DocumentAnswer((own, entry)))
     assert answer.entries == ((own, entry) if kept else (own,))
     assert [each.code for each in answer.warnings] == ([] if kept else ["dmp.entry-of-another-person"])

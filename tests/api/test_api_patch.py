@@ -280,7 +280,7 @@ def test_a_conditional_patch_tells_nothing_of_what_the_caller_may_not_see(demo: 
     document = demo.publish(WRITER, "adult", securityLabel=[_flag("MASQUE_PS")])
     there = {"identifier": f"{URI}|{document['masterIdentifier']['value']}"}
     nowhere = {"identifier": f"{URI}|urn:oid:2.25.1"}
-    for who in ("other-doctor", "unauthorised-doctor", "structure", "patient-minor", "catalogue-app"):
+    for who in ("other-doctor", "unauthorised-doctor", "nurse", "patient-minor", "catalogue-app"):
         answers = [_conditional(demo, who, "INVISIBLE_PATIENT", **params) for params in (there, nowhere)]
         assert [(each.status_code, codes_of(each)) for each in answers] == [(404, ["document.unknown-identifier"])] * 2
 

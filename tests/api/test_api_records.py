@@ -90,7 +90,7 @@ def _of(events: list[dict[str, Any]], document: str) -> list[str]:
     return [
         event["subtype"][1]["code"]
         for event in events
-        if any(entity["what"].get("reference") == reference for entity in event["entity"])
+        if any(entity.get("what", {}).get("reference") == reference for entity in event["entity"])
     ]
 
 

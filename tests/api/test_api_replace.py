@@ -93,6 +93,18 @@ def test_a_bundle_replaces_with_and_without_the_redundant_patch(demo: RunningDem
     _superseded(demo, old["id"], new.partition("/")[2])
 
 
+@pytest.mark.parametrize("named_by", REPLACED_BY)
+def test_the_redundant_patch_may_name_its_document_as_the_relation_does(demo: RunningDemo, named_by: str) -> None:
+    old = demo.publish(WRITER, "adult")
+    target = REPLACED_BY[named_by](old)
+    identifier = target.get("identifier", {})
+    address = target.get("reference", f"DocumentReference?identifier={URI}|{identifier.get('value')}")
+    bundle = submission(demo, "adult", relatesTo=[{"code": "replaces", "target": target}])
+    bundle["entry"].append(entry(copy.deepcopy(SUPERSEDED), "PATCH", address))
+    response = valid(demo.post(WRITER, "", bundle), "Bundle")
+    _superseded(demo, old["id"], response["entry"][1]["response"]["location"].partition("/")[2])
+
+
 def test_a_document_is_replaced_once(demo: RunningDemo) -> None:
     old = demo.publish(WRITER, "adult")
     relation = [{"code": "replaces", "target": {"reference": f"DocumentReference/{old['id']}"}}]

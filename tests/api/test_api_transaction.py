@@ -155,7 +155,17 @@ def _foreign_patch(bundle: Resource, demo: RunningDemo) -> None:
     bundle["entry"].append(entry(copy.deepcopy(SUPERSEDED), "PATCH", address, f"{demo.fhir}/{address}"))
 
 
+def _spare_binary(bundle: Resource, _: RunningDemo) -> None:
+    bundle["entry"].append(entry({"resourceType": "Binary", "contentType": "application/pdf", "data": "JVBERg=="}))
+
+
+def _fhir_document(bundle: Resource, _: RunningDemo) -> None:
+    bundle["entry"].append(entry({"resourceType": "Bundle", "type": "document"}))
+
+
 BAD_LOTS: dict[str, tuple[Change, int, str]] = {
+    "a Binary no document names": (_spare_binary, 422, "bundle.binary-unnamed"),
+    "a FHIR document": (_fhir_document, 422, "bundle.fhir-document"),
     "no List": (_without("List"), 422, "bundle.submission-set"),
     "no Binary": (_without("Binary"), 422, "bundle.binary-missing"),
     "a document the List does not name": (_not_in_the_list, 422, "bundle.item-missing"),
@@ -197,7 +207,11 @@ def test_what_failed_may_be_sent_again_corrected(demo: RunningDemo) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status", "code"),
-    [("batch", 400, "bundle.not-transaction"), ("document", 422, "bundle.fhir-document")],
+    [
+        ("collection", 400, "bundle.not-transaction"),
+        ("searchset", 400, "bundle.not-transaction"),
+        ("document", 422, "bundle.fhir-document"),
+    ],
 )
 def test_a_bundle_of_another_type_is_refused_by_name(demo: RunningDemo, kind: str, status: int, code: str) -> None:
     answer = demo.post(WRITER, "", submission(demo, "adult") | {"type": kind})
@@ -218,6 +232,15 @@ def test_a_repeated_key_is_answered_as_the_first_time(demo: RunningDemo, path: s
     assert [(trace.act, trace.effect, trace.outcome) for trace in traces.new()] == [
         ("publish", "permit", "success")
     ] * 2
+
+
+def test_a_time_that_was_filled_in_is_of_the_first_time_too(demo: RunningDemo) -> None:
+    body, key = demo.document("adult", pdf()), str(uuid.uuid4())
+    first = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
+    assert first.status_code == 201, first.text
+    time.sleep(1.1)
+    second = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
+    assert (second.status_code, second.json()) == (201, first.json())
 
 
 def test_a_key_is_of_one_request_and_one_caller(demo: RunningDemo) -> None:
@@ -249,12 +272,58 @@ def test_prefer_chooses_what_a_publication_answers(demo: RunningDemo) -> None:
     assert valid(bundle, "Bundle")["entry"][0]["response"]["outcome"]["issue"]
 
 
-def test_a_relation_the_dmp_does_not_take_earns_a_warning(demo: RunningDemo) -> None:
-    relation = [{"code": "appends", "target": {"reference": "DocumentReference/other"}}]
-    document = demo.document("adult", pdf(), relatesTo=relation)
-    answer = demo.post(WRITER, "/DocumentReference", document, Prefer="return=OperationOutcome")
-    warnings = [issue for issue in valid(answer, "OperationOutcome", 201)["issue"] if issue["severity"] == "warning"]
-    assert [issue["details"]["coding"][0]["code"] for issue in warnings] == ["relation.not-supported"]
+# The codes of MHD table 3.65.4.1.3-1; it has none for signs.
+RELATIONS = {
+    "appends": ["relation.not-supported", "PartialAppendContentNotProcessed"],
+    "transforms": ["relation.not-supported", "PartialTransformContentNotProcessed"],
+    "signs": ["relation.not-supported"],
+}
+
+
+def _codes(issue: Resource) -> list[str]:
+    return [coding["code"] for coding in issue["details"]["coding"]]
+
+
+def _warnings(outcome: Resource) -> list[list[str]]:
+    return [_codes(issue) for issue in outcome["issue"] if issue["severity"] == "warning"]
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_a_relation_the_dmp_does_not_take_earns_a_warning(demo: RunningDemo, relation: str) -> None:
+    related = [{"code": relation, "target": {"reference": "DocumentReference/other"}}]
+    document = demo.document("adult", pdf(), relatesTo=related)
+    answer = demo.post(WRITER, "/DocumentReference", document)
+    assert _warnings(valid(answer, "OperationOutcome", 201)) == [RELATIONS[relation]]
+    assert demo.call(READER, "GET", answer.headers["Location"]).status_code == 200
+    wanted = demo.post(
+        WRITER, "/DocumentReference", demo.document("adult", pdf(), relatesTo=related), Prefer="return=representation"
+    )
+    valid(wanted, "DocumentReference", 201)
+
+
+@pytest.mark.parametrize("prefer", ["return=representation", "return=OperationOutcome"])
+def test_a_lot_warns_in_the_entry_that_asked_for_what_is_ignored(demo: RunningDemo, prefer: str) -> None:
+    bundle = submission(demo, "adult", pdf(), pdf())
+    related = [{"code": "transforms", "target": {"reference": "DocumentReference/other"}}]
+    part(bundle, "DocumentReference", 1)["resource"]["relatesTo"] = related
+    folder = copy.deepcopy(part(bundle, "List")["resource"])
+    folder["code"]["coding"][0]["code"] = "folder"
+    bundle["entry"].append(entry(folder))
+    part(bundle, "List")["resource"]["entry"].append({"item": {"reference": bundle["entry"][-1]["fullUrl"]}})
+    found = valid(demo.post(WRITER, "", bundle, Prefer=prefer), "Bundle")["entry"]
+    warned = {
+        number: _warnings(each["response"]["outcome"])
+        for number, each in enumerate(found)
+        if "outcome" in each["response"]
+    }
+    expected = {
+        2: [RELATIONS["transforms"]],
+        len(found) - 1: [["folder.not-supported", "PartialFolderContentNotProcessed"]],
+    }
+    if "Outcome" in prefer:
+        expected[0] = [RELATIONS["transforms"]]
+    assert warned == expected
+    assert found[-1]["response"]["status"] == "200 OK", "ignored, not created"
 
 
 def test_a_lot_in_fhir_xml_is_taken_as_in_json(demo: RunningDemo) -> None:

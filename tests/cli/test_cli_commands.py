@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from facade.records.engine import migrate, open_database
+from facade.records.traces import Traces
 from tests.support.demo import RunningDemo
+from tests.support.records import ins, trace
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,6 +44,55 @@ def test_traces_are_verified_and_exported(demo: RunningDemo) -> None:
     assert header.startswith("seq,")
     assert rows
     assert all(demo.patients["adult"]["value"] in row for row in rows)
+
+
+@pytest.fixture
+def half_a_year(tmp_path: Path) -> Path:
+    """Settings over a database with traces of 250, 200, 150 and 0 days ago, of two persons on two records."""
+    url = f"sqlite:///{tmp_path / 'facade.db'}"
+    migrate(url)
+    database = open_database(url)
+    for number, days in enumerate((250, 200, 150, 0)):
+        person = "899700000018" if number % 2 else "899700000026"
+        when = datetime.now(UTC) - timedelta(days=days)
+        Traces(database).append(trace(number, time=when, person_id=person, patient=ins(number % 2)))
+    database.close()
+    config = tmp_path / "facade.toml"
+    config.write_text(f'database_url = "{url}"\n')
+    return config
+
+
+def _traces_of(config: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _run("traces", command, "--config", str(config), *arguments)
+
+
+def test_traces_are_kept_six_months_or_as_long_as_the_setting_says(half_a_year: Path) -> None:
+    assert _traces_of(half_a_year, "purge").stdout == "2 traces removed\n"
+    half_a_year.write_text(half_a_year.read_text() + "trace_retention_days = 100\n")
+    assert _traces_of(half_a_year, "purge").stdout == "1 traces removed\n"
+    assert "whole" in _traces_of(half_a_year, "verify").stdout
+    assert len(_traces_of(half_a_year, "export").stdout.splitlines()) == 1
+
+
+def test_an_export_is_of_a_record_a_person_or_a_period(half_a_year: Path) -> None:
+    def days(*arguments: str) -> list[str]:
+        return [
+            json.loads(line)["document"] for line in _traces_of(half_a_year, "export", *arguments).stdout.splitlines()
+        ]
+
+    middle = (datetime.now(UTC) - timedelta(days=175)).date().isoformat()
+    assert len(days()) == 4
+    assert days("--person", "899700000018") == ["document-1", "document-3"]
+    assert days("--patient", f"{ins(0).system}|{ins(0).value}") == ["document-0", "document-2"]
+    assert days("--since", middle) == ["document-2", "document-3"]
+    assert days("--until", middle, "--person", "899700000026") == ["document-0"]
+
+
+def test_a_trace_that_was_changed_makes_the_examination_fail(half_a_year: Path) -> None:
+    with closing(sqlite3.connect(half_a_year.parent / "facade.db")) as database, database:
+        database.execute("UPDATE traces SET rule = 'another' WHERE seq = 2")
+    done = _traces_of(half_a_year, "verify")
+    assert (done.returncode, done.stdout) == (1, "trace 2: trace 2 is not what was written\n")
 
 
 def test_a_token_is_for_a_known_persona_of_a_demonstration(demo: RunningDemo, tmp_path: Path) -> None:

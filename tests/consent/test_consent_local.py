@@ -308,3 +308,14 @@ def test_a_letter_is_not_yet_non_opposition(fresh_demo: RunningDemo, statement: 
     assert acquired(contact) is None, "a withdrawn information says nothing"
     assert put(demo, "nurse", letter | {"extension": information("face-to-face")}).status_code == 200
     assert acquired(letter) is True
+
+
+@pytest.mark.parametrize("params", [{"_summary": "count"}, {"_count": "0"}], ids=str)
+def test_a_total_alone_has_no_page(
+    consent_demo: RunningDemo, opposition: dict[str, Any], params: dict[str, str]
+) -> None:
+    query = {"patient.identifier": consent_demo.ins("absent"), "category": LOCAL, **params}
+    bundle = consent_demo.call("nurse", "GET", "/Consent", params=query).json()
+    assert bundle["total"] == len(found(consent_demo, "nurse", "absent", _count="200")) > 0
+    assert "entry" not in bundle
+    assert [link["relation"] for link in bundle["link"]] == ["self"]

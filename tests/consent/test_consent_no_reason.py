@@ -239,3 +239,35 @@ def test_the_resource_type_is_not_repeated(consent_demo: RunningDemo) -> None:
     answer = consent_demo.post("nurse", "/Consent", {"resourceType": "Zqmotif de refus"})
     assert answer.status_code == 400
     assert "Zqmotif" not in answer.text
+
+
+# Each with a word of its own: what one lets through must not fail the others.
+AROUND: dict[str, dict[str, str]] = {
+    "Zqmotif": {"Purpose-Of-Use-Reason": "Zqmotif"},
+    "Zqurgence": {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "Zqurgence"},
+    "Zqcorrelation": {"X-Request-Id": "Zqcorrelation-ne-veut-pas"},
+    "Zqreste": {"Idempotency-Key": "Zqreste", "Prefer": "Zqreste", "traceparent": "Zqreste", "User-Agent": "Zqreste"},
+}
+
+
+@pytest.mark.parametrize("word", AROUND)
+def test_no_header_keeps_a_sentence_either(consent_demo: RunningDemo, statement: Statement, word: str) -> None:
+    demo, headers = consent_demo, AROUND[word]
+    sent = {"Content-Type": FHIR_JSON, **headers}
+    body = json.dumps(statement(demo, "absent", "opposition-feeding"))
+    made = demo.call("nurse", "POST", f"/Consent?note={word}", data=body, headers=sent)
+    assert made.status_code == 201, made.text
+    address = f"/Consent/{made.json()['id']}"
+    changed = demo.call("nurse", "PUT", address, data=json.dumps(made.json()), headers=sent)
+    refused = demo.call("nurse", "PUT", address, data=body, headers=sent)
+    withdrawn = demo.call("nurse", "DELETE", address, headers=headers)
+    assert [each.status_code for each in (changed, refused, withdrawn)] == [200, 400, 200]
+    assert word.lower().encode() not in kept_by(demo)
+
+
+def test_an_opaque_request_id_of_a_consent_is_given_back(consent_demo: RunningDemo, statement: Statement) -> None:
+    given = "0af7651916cd43dd8448eb211c80319c"
+    made = consent_demo.post(
+        "nurse", "/Consent", statement(consent_demo, "absent", "opposition-feeding"), X_Request_Id=given
+    )
+    assert (made.status_code, made.headers["X-Request-Id"]) == (201, given)

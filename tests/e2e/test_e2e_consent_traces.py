@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+import requests
 
 from facade.embedded.demo import issuer_of
 from tests.support.demo import RunningDemo, codes_of, pdf
@@ -72,7 +73,7 @@ def _about(events: list[dict[str, Any]], document: str) -> list[str]:
     return [
         event["subtype"][1]["code"]
         for event in events
-        if any(entity["what"].get("reference") == reference for entity in event["entity"])
+        if any(entity.get("what", {}).get("reference") == reference for entity in event["entity"])
     ]
 
 
@@ -101,12 +102,63 @@ def test_a_trace_about_a_document_hidden_from_the_patient_is_not_shown_to_the_pa
     assert _about(_history(demo, "treating-doctor", "adult"), document) == ["retrieve", "publish"]
 
 
-def test_a_secret_connection_leaves_nothing_a_representative_can_read(demo: RunningDemo) -> None:
-    before = len(_history(demo, "representative-minor", "minor"))
+@pytest.mark.parametrize(
+    ("reader", "flag", "shown"),
+    [
+        ("patient-adult", "", ["withdraw", "retrieve", "publish"]),
+        ("patient-adult", "INVISIBLE_PATIENT", []),
+        ("other-doctor", "MASQUE_PS", []),
+    ],
+)
+def test_who_read_a_document_is_told_after_its_withdrawal_to_those_who_saw_it(
+    demo: RunningDemo, reader: str, flag: str, shown: list[str]
+) -> None:
+    labelled: dict[str, Any] = {"securityLabel": [{"coding": [{"code": flag}]}]} if flag else {}
+    document = demo.publish("author-doctor", "adult", **labelled)["id"]
+    demo.call("author-doctor", "GET", f"/Binary/{document}")
+    assert demo.call("author-doctor", "DELETE", f"/DocumentReference/{document}").status_code == 200
+    assert demo.call(reader, "GET", f"/Binary/{document}").status_code == 404
+    events = _history(demo, reader, "adult")
+    assert _about(events, document) == shown
+    assert events[0]["outcomeDesc"] == "document.unknown", "one's own attempt reads as one on nothing"
+
+
+@pytest.mark.parametrize("act", ["search", "publish", "replace", "hide", "withdraw", "consent"])
+def test_a_secret_connection_leaves_nothing_a_representative_can_read(demo: RunningDemo, act: str) -> None:
+    document = demo.publish("author-doctor", "minor")["id"]
+    statements, before = _statements(demo), _total(demo)
     secret = {"Connexion-Secrete": "true"}
-    assert demo.search("nurse", "minor", secret).status_code == 200
-    events = _history(demo, "representative-minor", "minor")
-    assert len(events) == before + 1, "only its own reading of the history came since"
+    replacing = [{"code": "replaces", "target": {"reference": f"DocumentReference/{document}"}}]
+    channel = [{"url": "urn:dmp-facade:information-channel", "valueCode": "face-to-face"}]
+    informed = _opposition(demo, "minor", "information-given") | {"extension": channel}
+    answer = {
+        "search": lambda: demo.search("nurse", "minor", secret),
+        "publish": lambda: _post(demo, "/DocumentReference", demo.document("minor", pdf())),
+        "replace": lambda: _post(demo, "/DocumentReference", demo.document("minor", pdf(), relatesTo=replacing)),
+        "hide": lambda: demo.label("author-doctor", document, "MASQUE_PS", **secret),
+        "withdraw": lambda: demo.call("author-doctor", "DELETE", f"/DocumentReference/{document}", headers=secret),
+        "consent": lambda: _post(demo, "/Consent", informed),
+    }[act]()
+    assert answer.status_code in (200, 201), answer.text
+    assert _total(demo) == before + 1, "only its own reading of the history came since"
+    assert _statements(demo) == statements
+    if act in ("publish", "replace"):
+        assert not demo.sees("representative-minor", "minor", answer.json()["id"])
+
+
+def _post(demo: RunningDemo, path: str, resource: dict[str, Any]) -> requests.Response:
+    return demo.post("author-doctor", path, resource, Connexion_Secrete="true")
+
+
+def _total(demo: RunningDemo) -> int:
+    params = {"patient.identifier": demo.ins("minor"), "_summary": "count"}
+    total: int = demo.call("representative-minor", "GET", "/AuditEvent", params=params).json()["total"]
+    return total
+
+
+def _statements(demo: RunningDemo) -> tuple[int, str]:
+    answer = demo.call("representative-minor", "GET", "/Consent", params={"patient.identifier": demo.ins("minor")})
+    return answer.status_code, answer.text
 
 
 def test_the_reason_of_an_emergency_is_in_the_trace(demo: RunningDemo) -> None:

@@ -28,6 +28,7 @@ def test_a_professional_with_one_activity(verifier: TokenVerifier, realms: Realm
     assert (caller.family, caller.given, caller.name) == ("DURAND", "Camille", "Camille DURAND")
     assert (caller.structure.id, caller.structure.sector) == ("1750000018", "SA01")
     assert caller.structure.homologated_until == HOSPITAL.homologated_until
+    assert caller.structure.homologated_from == HOSPITAL.homologated_from
     assert caller.two_factors
     assert not caller.regulator
     assert (caller.application, caller.token_id) == ("client", "6f0c")
@@ -56,13 +57,13 @@ def test_a_structure_that_is_on_no_list_has_no_homologation(verifier: TokenVerif
         {"SubjectNameID": "099700000013"},
         {"SubjectNameID": "8997000000133"},
         {"SubjectNameID": "8٩٩٧٠٠٠٠٠٠١٣"},
-        {"SubjectNameID": None, "preferred_username": None},
+        {"SubjectNameID": None, "preferred_username": None, "otherIds": None},
         {"SubjectNameID": 899700000013},
     ],
 )
 def test_nobody_without_an_rpps(verifier: TokenVerifier, realms: Realms, identity: dict[str, object]) -> None:
     if identity.get("SubjectNameID") == 899700000013:
-        identity = {**identity, "preferred_username": None}
+        identity = {**identity, "preferred_username": None, "otherIds": None}
     caller = call(verifier, professional_claims(realms.issuer(PSC), **identity), PSC)
     assert (caller.id, caller.refusal) == ("", "caller.professional.no-rpps")
 
@@ -147,6 +148,42 @@ def test_the_structure_id_of_an_activity(
     caller = call(verifier, professional_claims(realms.issuer(PSC), exercice(activity(**fields))), PSC)
     assert caller.structure.id == expected
     assert caller.refusal == (None if expected else "caller.professional.no-structure")
+
+
+@pytest.mark.parametrize("spelling", ["otherIds", "otherIDs", "otherids"])
+def test_the_rpps_among_other_ids_serves_where_nothing_else_names_one(
+    verifier: TokenVerifier, realms: Realms, spelling: str
+) -> None:
+    nobody: dict[str, Any] = {"SubjectNameID": None, "preferred_username": None, "otherIds": None}
+    rpps, internal = {"identifiant": ID_NAT, "origine": "RPPS"}, {"identifiant": "ANS20230412120000", "origine": "EDIT"}
+    second = {"identifiant": "899700000021", "origine": "RPPS"}
+
+    def found(*ids: dict[str, str], **changes: Any) -> str:
+        claims = professional_claims(realms.issuer(PSC), **{**nobody, spelling: list(ids), **changes})
+        return call(verifier, claims, PSC).id
+
+    assert found(internal, rpps) == ID_NAT
+    assert found(internal) == found(rpps, second) == found() == ""
+    assert found(rpps, SubjectNameID="ANS20230412120000") == ""
+
+
+@pytest.mark.parametrize(
+    ("profession", "savoir_faire", "section", "specialty"),
+    [("21", "", "A", "A"), ("21", "SP01", "A", "SP01"), ("10", "SM26", "A", "SM26"), ("60", "", "A", "")],
+)
+def test_a_pharmacist_has_the_section_of_its_activity(
+    verifier: TokenVerifier, realms: Realms, profession: str, savoir_faire: str, section: str, specialty: str
+) -> None:
+    place = activity(codeSectionPharmacien=section)
+    one = exercice(place, codeProfession=profession, codeSavoirFaire=savoir_faire)
+    caller = call(verifier, professional_claims(realms.issuer(PSC), one), PSC)
+    assert (caller.profession, caller.specialty, caller.refusal) == (profession, specialty, None)
+
+
+def test_a_pharmacist_by_flat_claims(verifier: TokenVerifier, realms: Realms) -> None:
+    roles = ["21^1.2.250.1.71.1.2.7", "D^1.2.250.1.71.4.2.6"]
+    caller = call(verifier, flat(realms.issuer(PSC), SubjectRole=roles), PSC)
+    assert (caller.profession, caller.specialty) == ("21", "D")
 
 
 def test_names_of_claims_are_read_in_any_case(verifier: TokenVerifier, realms: Realms) -> None:

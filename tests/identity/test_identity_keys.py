@@ -100,6 +100,23 @@ def test_a_flood_of_unknown_kids_fetches_once_per_interval(realms: Realms, clock
         assert realms.jwks_fetches(PSC) == 1 + interval
 
 
+def test_made_up_tokens_do_not_hold_every_thread_while_the_issuer_is_slow(realms: Realms, clock: Clock) -> None:
+    keys = ring(realms, clock)
+    assert outcome(keys, "k1") == "found"
+    clock.seconds += 31
+    realms.answers.clear()
+    told: list[str] = []
+    with ThreadPoolExecutor(40) as pool:
+        for number in range(40):
+            pool.submit(lambda kid: told.append(outcome(keys, kid)), f"unknown-{number}")
+        until(lambda: len(told) == 32)
+        assert set(told) == {"identity.keys-unavailable"}
+        assert outcome(keys, "k1") == "found"
+        realms.answers.set()
+    assert told[32:] == ["token.unknown-key"] * 8
+    assert realms.jwks_fetches(PSC) == 2
+
+
 def test_old_keys_are_renewed_in_the_background(realms: Realms, clock: Clock) -> None:
     keys = ring(realms, clock)
     assert outcome(keys, "k1") == "found"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from jose import jws
 
 from facade.domain.caller import CallerKind, Pairing, Relation
 from facade.domain.errors import Unauthenticated
@@ -15,6 +17,7 @@ from tests.support.identity import (
     HOSPITAL,
     ID_NAT,
     MES,
+    NOW,
     OWN,
     PSC,
     STRUCTURES,
@@ -22,8 +25,14 @@ from tests.support.identity import (
     Realms,
     call,
     claims_of,
+    ec_key,
     ins,
+    pem,
     professional_claims,
+    public_jwk,
+    rsa_key,
+    signed,
+    signed_pss,
 )
 
 THUMBPRINT = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"
@@ -154,3 +163,38 @@ def test_a_citizen_issuer_cannot_speak_for_a_professional(verifier: TokenVerifie
 def test_two_issuers_with_one_url_do_not_start(verifier_with: Callable[..., TokenVerifier], config: Any) -> None:
     with pytest.raises(ValueError, match="same URL"):
         verifier_with(issuers=(*config.issuers, config.issuers[0]))
+
+
+def test_each_issuer_has_its_own_audience_algorithms_and_keys(
+    verifier_with: Callable[..., TokenVerifier], config: Any, realms: Realms
+) -> None:
+    psc, structures, mes = config.issuers
+    verifier = verifier_with(
+        issuers=(
+            replace(psc, audience="professionals", algorithms=("ES256",)),
+            replace(structures, audience="machines", algorithms=("RS256",)),
+            replace(mes, audience="citizens", algorithms=("PS256", "RS256")),
+        )
+    )
+    realms.publish(PSC, public_jwk(ec_key("psc"), "k1"), public_jwk(rsa_key("psc/k1"), "k1"))
+    realms.publish(MES, public_jwk(rsa_key("mes/k1"), "k1", alg=None))
+
+    def outcome(token: str) -> str:
+        try:
+            caller = verifier.verify(f"Bearer {token}", activity=None, client_certificate_sha256=None, now=NOW)
+        except Unauthenticated as error:
+            return error.problems[0].code
+        return caller.kind
+
+    person = professional_claims(realms.issuer(PSC), aud="professionals")
+    by_curve = jws.sign(person, pem(ec_key("psc")), headers={"kid": "k1"}, algorithm="ES256")
+    assert outcome(by_curve) == CallerKind.PROFESSIONAL
+    assert outcome(signed(person, realm=PSC)) == "token.algorithm"
+    box = machine(realms, aud="machines")
+    assert outcome(signed(box, realm=STRUCTURES)) == CallerKind.STRUCTURE
+    for audience in ("professionals", "citizens"):
+        elsewhere = machine(realms, aud=audience)
+        assert outcome(signed(elsewhere, realm=STRUCTURES)) == "token.audience"
+    citizen = claims_of(realms.issuer(MES), sub="idpe-1", azp="app", aud="citizens")
+    assert outcome(signed(citizen, realm=MES)) == CallerKind.PATIENT
+    assert outcome(signed_pss(citizen, rsa_key("mes/k1"), "k1")) == CallerKind.PATIENT

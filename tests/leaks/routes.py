@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -52,6 +52,20 @@ _REASON = {"Purpose-Of-Use-Reason": "test"}
 
 
 @dataclass(frozen=True)
+class Lot:
+    """A lot as a caller may name it."""
+
+    id: str
+    unique_id: str
+    entry_uuid: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that tells this lot from another."""
+        return (self.id, self.unique_id.removeprefix("2.25."), self.entry_uuid)
+
+
+@dataclass(frozen=True)
 class Target:
     """A document as a caller may name it: one that exists, or one that could exist and does not."""
 
@@ -60,12 +74,14 @@ class Target:
     unique_id: str
     entry_uuid: str
     logical_id: str
+    lot: Lot | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything that tells this document from another in an answer."""
+        """Everything that tells this document, and its lot, from another in an answer."""
         as_number = str(uuid.UUID(self.logical_id).int)
-        return (self.id, self.unique_id.removeprefix("2.25."), self.entry_uuid, self.logical_id, as_number)
+        own = (self.id, self.unique_id.removeprefix("2.25."), self.entry_uuid, self.logical_id, as_number)
+        return (*own, *self.lot.names) if self.lot else own
 
 
 @dataclass(frozen=True)
@@ -89,16 +105,35 @@ def existing(patient: str, resource: dict[str, Any]) -> Target:
     return Target(patient, resource["id"], unique_id, uuids[0], uuids[1])
 
 
+def with_lot(demo: RunningDemo, target: Target, author: str) -> Target:
+    """The same target with its lot, which its author sees."""
+    params = {"patient.identifier": demo.ins(target.patient), "_count": "200"}
+    found = demo.call(author, "GET", "/List", params=params).json()["entry"]
+    reference = {"item": {"reference": f"DocumentReference/{target.id}"}}
+    lot = next(each["resource"] for each in found if reference in each["resource"].get("entry", []))
+    unique_id, entry_uuid = (each["value"].rpartition(":")[2] for each in lot["identifier"])
+    return replace(target, lot=Lot(lot["id"], unique_id, entry_uuid))
+
+
 def absent_like(demo: RunningDemo, target: Target) -> Target:
     """A document that does not exist, named by ids of the same shape and length."""
     secret = (demo.data / "seal.secret").read_text().strip().encode()
     identity = demo.patients[target.patient]
     logical_id = str(uuid.uuid4())
-    sealed = SealedIds([derive_key(secret)]).seal_document(INS.of(identity["system"], identity["value"]), logical_id)
-    number = target.unique_id.removeprefix("2.25.")
-    while len(other := str(uuid.uuid4().int)) != len(number):
+    seals, ins = SealedIds([derive_key(secret)]), INS.of(identity["system"], identity["value"])
+    lot = None
+    if target.lot:
+        entry_uuid = str(uuid.uuid4())
+        lot = Lot(seals.seal_lot(ins, entry_uuid), _like(target.lot.unique_id), entry_uuid)
+    sealed = seals.seal_document(ins, logical_id)
+    return Target(target.patient, sealed, _like(target.unique_id), str(uuid.uuid4()), logical_id, lot)
+
+
+def _like(unique_id: str) -> str:
+    """Another uniqueId of the same length."""
+    while len(other := f"2.25.{uuid.uuid4().int}") != len(unique_id):
         pass
-    return Target(target.patient, sealed, f"2.25.{other}", str(uuid.uuid4()), logical_id)
+    return other
 
 
 def declared_routes() -> set[tuple[str, str]]:
@@ -124,7 +159,8 @@ def _read(demo: RunningDemo, target: Target) -> Iterator[Request]:
     yield Request("read as XML", "GET", path, {"Accept": "application/fhir+xml"})
     yield Request("head", "HEAD", path)
     yield Request("pretty", "GET", f"{path}?_pretty=true&_format=json")
-    yield Request("not modified", "GET", path, {"If-None-Match": 'W/"1"'})
+    for known in ('W/"1"', "*"):
+        yield Request(f"not modified {known}", "GET", path, {"If-None-Match": known})
     yield Request("version", "GET", f"{path}/_history/1")
     yield Request("history", "GET", f"{path}/_history")
     yield Request("slash at the end", "GET", f"{path}/")
@@ -141,6 +177,9 @@ def _retrieve(demo: RunningDemo, target: Target) -> Iterator[Request]:
         yield Request(f"retrieve {kind}", "GET", path, {"Accept": kind})
     yield Request("head", "HEAD", path)
     yield Request("range", "GET", path, {"Range": "bytes=0-9"})
+    for known in ('W/"1"', "*"):
+        yield Request(f"not modified {known}", "GET", path, {"If-None-Match": known})
+        yield Request(f"head not modified {known}", "HEAD", path, {"If-None-Match": known})
     yield Request("form unknown", "GET", f"{path}?_format=image/png")
     yield Request("glass without a reason", "GET", path, {"Purpose-Of-Use": "bris_de_glace"})
 
@@ -224,6 +263,48 @@ def _search_by_post(demo: RunningDemo, target: Target) -> Iterator[Request]:
         yield Request(f"_search {label}", "POST", "/DocumentReference/_search", {"Content-Type": FORM}, body)
 
 
+def _lot_searches(target: Target) -> Iterator[dict[str, str]]:
+    """Parameters that could single out a lot."""
+    lot = target.lot
+    assert lot is not None, "with_lot"
+    named = (
+        {"_id": lot.id},
+        {"_id": f"{lot.id},{target.id}"},
+        {"identifier": f"{URI}|urn:oid:{lot.unique_id}"},
+        {"identifier": f"urn:oid:{lot.unique_id},urn:oid:{target.unique_id}"},
+        {"identifier": f"{URI}|urn:uuid:{lot.entry_uuid}"},
+    )
+    shapes: tuple[dict[str, str], ...] = ({}, {"_summary": "count"}, {"_elements": "date"}, {"code": "folder"})
+    for way in named:
+        for shape in shapes:
+            yield {**way, **shape}
+    yield {"_id": target.id}
+    yield {"item": f"DocumentReference/{target.id}"}
+
+
+def _lots(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    for params in _lot_searches(target):
+        query = urlencode({"patient.identifier": demo.ins(target.patient), **params})
+        yield Request(f"lots {sorted(params)}", "GET", f"/List?{query}")
+
+
+def _lots_by_post(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    for params in islice(_lot_searches(target), 0, None, 5):
+        body = urlencode({"patient.identifier": demo.ins(target.patient), **params})
+        yield Request(f"lots _search {sorted(params)}", "POST", "/List/_search", {"Content-Type": FORM}, body)
+
+
+def _lot(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    assert target.lot is not None, "with_lot"
+    path = f"/List/{target.lot.id}"
+    yield Request("lot", "GET", path)
+    yield Request("lot as XML", "GET", path, {"Accept": "application/fhir+xml"})
+    yield Request("lot head", "HEAD", path)
+    yield Request("lot history", "GET", f"{path}/_history")
+    yield Request("lot, regulation", "GET", path, {"Purpose-Of-Use": "centre_15", **_REASON})
+    yield Request("lot by the document's id", "GET", f"/List/{target.id}")
+
+
 def links(target: Target) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ways to name a document to be replaced."""
     yield "by id", {"reference": f"DocumentReference/{target.id}"}
@@ -238,6 +319,11 @@ def _create(demo: RunningDemo, target: Target) -> Iterator[Request]:
         relation = [{"code": "replaces", "target": link}]
         body = json.dumps(demo.document(target.patient, pdf("the same bytes"), relatesTo=relation))
         yield Request(f"replace {label}", "POST", "/DocumentReference", {"Content-Type": FHIR_JSON}, body)
+    condition = f"identifier={URI}|urn:oid:{target.unique_id}"
+    # A document that cannot be published: found or not is then all that could differ, and nothing is stored.
+    broken = json.dumps(demo.document(target.patient, pdf(), type={"coding": [{"code": "none"}]}))
+    headers = {"Content-Type": FHIR_JSON, "If-None-Exist": condition}
+    yield Request("if none exists", "POST", "/DocumentReference", headers, broken)
 
 
 def _transaction(demo: RunningDemo, target: Target) -> Iterator[Request]:
@@ -245,9 +331,19 @@ def _transaction(demo: RunningDemo, target: Target) -> Iterator[Request]:
         relation = [{"code": "replaces", "target": link}]
         body = json.dumps(lot(demo, target.patient, demo.document(target.patient, pdf("lot"), relatesTo=relation)))
         yield Request(f"lot replaces {label}", "POST", "", {"Content-Type": FHIR_JSON}, body)
-    read = {"request": {"method": "GET", "url": f"Binary/{target.id}"}}
-    batch = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": [read]})
-    yield Request("batch", "POST", "", {"Content-Type": FHIR_JSON}, batch)
+    for label, entries in _batches(target):
+        batch = json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
+        yield Request(f"batch {label}", "POST", "", {"Content-Type": FHIR_JSON}, batch)
+
+
+def _batches(target: Target) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    binary, metadata = ({"method": "GET", "url": f"{kind}/{target.id}"} for kind in ("Binary", "DocumentReference"))
+    yield "of a Binary", [{"request": binary}]
+    yield "of a Binary twice", [{"request": binary}, {"request": binary}]
+    yield "of metadata", [{"request": metadata}]
+    yield "of both", [{"request": metadata}, {"request": binary}]
+    yield "not modified", [{"request": {**binary, "ifNoneMatch": 'W/"1"'}}]
+    yield "of nonsense and a Binary", [{"request": {"method": "GET", "url": "Binary/none"}}, {"request": binary}]
 
 
 def lot(demo: RunningDemo, patient: str, document: dict[str, Any]) -> dict[str, Any]:
@@ -281,6 +377,21 @@ def lot(demo: RunningDemo, patient: str, document: dict[str, Any]) -> dict[str, 
     }
 
 
+def _changes(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    shapes: tuple[dict[str, str], ...] = (
+        {"known": target.id},
+        {"known": f"{target.id},{target.id}", "since": "2026"},
+        {"known": target.id, "since": "2001"},
+        {"known": target.logical_id, "_id": target.id},
+        {"since": "2999"},
+    )
+    for params in shapes:
+        query = urlencode({"patient.identifier": demo.ins(target.patient), **params})
+        yield Request(
+            f"changes {params.get('since', '')} {sorted(params)}", "GET", f"/DocumentReference/$changes?{query}"
+        )
+
+
 def _of_the_record(path: str, parameter: str) -> Generator:
     """A route that names no document: its answer may not depend on one either (see ``test_leaks_history``)."""
 
@@ -305,10 +416,15 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("PATCH", "/fhir/DocumentReference/<id>"): _patch,
     ("PATCH", "/fhir/DocumentReference"): _conditional_patch,
     ("DELETE", "/fhir/DocumentReference/<id>"): _delete,
+    ("POST", "/fhir/DocumentReference/$generate-metadata"): _nothing,
+    ("GET", "/fhir/DocumentReference/$changes"): _changes,
     ("GET", "/fhir/DocumentReference/$still-hidden"): _of_the_record(
         "/DocumentReference/$still-hidden", "patient.identifier"
     ),
     ("GET", "/fhir/Binary/<id>"): _retrieve,
+    ("GET", "/fhir/List"): _lots,
+    ("POST", "/fhir/List/_search"): _lots_by_post,
+    ("GET", "/fhir/List/<id>"): _lot,
     ("GET", "/fhir/Patient"): _of_the_record("/Patient", "identifier"),
     ("POST", "/fhir/Patient/_search"): _nothing,
     ("GET", "/fhir/Consent"): _of_the_record("/Consent", "patient.identifier"),
@@ -322,9 +438,12 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/Consent/$information-notice"): _nothing,
     ("GET", "/fhir/CodeSystem"): _nothing,
     ("GET", "/fhir/CodeSystem/<id>"): _nothing,
+    ("GET", "/fhir/SearchParameter"): _nothing,
+    ("GET", "/fhir/SearchParameter/<id>"): _nothing,
     ("GET", "/fhir/StructureDefinition"): _nothing,
     ("GET", "/fhir/StructureDefinition/<id>"): _nothing,
     ("GET", "/fhir/ValueSet"): _nothing,
     ("GET", "/fhir/ValueSet/<id>"): _nothing,
     ("GET", "/fhir/AuditEvent"): _nothing,
+    ("POST", "/fhir/AuditEvent/_search"): _nothing,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
@@ -81,13 +81,33 @@ def test_a_time_without_a_zone_is_an_error_of_the_caller() -> None:
         (date(2026, 8, 14), 60),
         (date(2026, 6, 16), 1),
         (date(2026, 6, 15), 0),
-        (date(2026, 6, 14), None),
+        (date(2026, 6, 14), -1),
         (None, None),
     ],
 )
 def test_the_end_of_a_homologation_is_announced_sixty_days_before(until: date | None, days: int | None) -> None:
-    caller = replace(DOCTOR, structure=replace(DOCTOR.structure, homologated_until=until))
-    assert homologation_warning(caller, context(), settings()) == days
+    structure = replace(DOCTOR.structure, homologated_until=until)
+    assert homologation_warning(structure, context().now, settings()) == days
+
+
+@pytest.mark.parametrize(
+    ("start", "rule"),
+    [
+        (date(2026, 6, 16), "caller.structure.not-homologated"),
+        (date(2026, 6, 15), "professional.authorised"),
+        (None, "professional.authorised"),
+    ],
+)
+def test_a_homologation_does_not_hold_before_its_first_day(start: date | None, rule: str) -> None:
+    caller = replace(DOCTOR, structure=replace(DOCTOR.structure, homologated_from=start))
+    assert decide(tables(), caller, Act.SEARCH, dossier(), None, context(), PATIENT, settings()).rule == rule
+
+
+def test_a_homologation_ends_by_the_legal_day() -> None:
+    structure = replace(DOCTOR.structure, homologated_until=date(2026, 6, 15))
+    eve = datetime(2026, 6, 15, 21, 59, tzinfo=UTC)
+    assert homologation_warning(structure, eve, settings()) == 0
+    assert homologation_warning(structure, eve + timedelta(minutes=1), settings()) == -1
 
 
 @pytest.mark.parametrize(

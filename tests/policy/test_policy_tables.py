@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import re
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +17,9 @@ import facade.policy
 from facade.domain.access import Act, Purpose
 from facade.knowledge import rows
 from facade.policy.access import AccessTables
-from facade.policy.describe import as_html, as_text, describe
 from facade.policy.rows import Row
 from facade.policy.tables import referred_rules
-from facade.policy.vocabulary import Cell, Column, Mode, Role, Rule, Scope
+from facade.policy.vocabulary import Cell, Column, Habilitation, Mode, PolicySettings, Role, Rule, Scope
 from tests.support.annexe3 import ANNEXE_3, COLUMNS, PDT_INF_606
 from tests.support.policy import tables
 
@@ -126,7 +129,7 @@ def setting(where: str, is_: str, column: str, value: str) -> Change:
         ("rules", setting("rule", "record.closed", "scope", ""), "a denial has a scope"),
         ("rules", setting("rule", "record.closed", "effect", "maybe"), "rules.csv"),
         ("rules", lambda found: [row for row in found if row["rule"] != "record.closed"], "no rule record.closed"),
-        ("rules", lambda found: [*found, found[0]], "two rows for caller.refused"),
+        ("rules", lambda found: [*found, found[0]], "two rows for caller.citizens-off"),
         ("acts", setting("act", "mask", "permit", "record.closed"), "the effect of record.closed"),
         ("acts", setting("act", "mask", "permit", "act.nothing"), "no rule act.nothing"),
         ("acts", setting("act", "mask", "reads", "perhaps"), "acts.csv: reads: 'perhaps'"),
@@ -149,45 +152,38 @@ def test_a_wrong_table_is_refused_by_name(table: str, change: Change, message: s
         AccessTables.from_rows(changed)
 
 
-@pytest.mark.parametrize("language", ["fr", "en"])
-def test_the_whole_policy_is_printed(language: str) -> None:
-    sections = describe(tables(), "fr" if language == "fr" else "en")
-    text = as_text(sections)
-    page = as_html(sections, "fr" if language == "fr" else "en")
-    for name, rule in tables().rules.items():
-        assert name in text
-        assert name in page
-        assert rule.basis.split(";")[0].split("(")[0][:30] in page.replace("&#x27;", "'")
-    for section in sections:
-        assert all(len(row) == len(section.header) for row in section.rows)
-        assert section.rows
-    assert page.count("<table>") == len(sections) == 7
-    assert max(len(line) for line in text.splitlines()) < 44 * 6 + 12
-
-
-def test_the_printed_annex_reads_as_the_annex() -> None:
-    annex, citizens = describe(tables())[:2]
-    assert annex.rows[0][1:6] == ("oui", "oui", "oui", "oui", "non, sauf auteur")
-    assert annex.rows[1][1:6] == ("non", "oui", "oui", "oui", "non")
-    assert annex.rows[2][2] == "-"
-    assert [row[1:3] for row in citizens.rows] == [("oui", "oui"), ("oui", "oui"), ("non", "non"), ("oui", "non")]
-
-
-def test_the_printed_matrix_says_it_is_not_official() -> None:
-    matrix = describe(tables())[5]
-    assert "non officielle" in matrix.note
-    assert all(row[3] and row[4] for row in matrix.rows)
-
-
-def test_markup_in_a_table_does_not_become_markup_in_the_page() -> None:
-    def with_markup(path: str) -> list[Row]:
-        found = [dict(row) for row in rows(path)]
-        return setting("rule", "record.closed", "text_fr", "<b>fermé</b>")(found) if "rules" in path else found
-
-    assert "&lt;b&gt;fermé&lt;/b&gt;" in as_html(describe(AccessTables.from_rows(with_markup)))
-
-
 def test_only_the_cells_marked_as_applied_give_rights() -> None:
     assert all(row.applied for row in tables().rights.values())
     assert {row.mode for row in tables().rights_rows if not row.applied} >= {Mode.CPS, Mode.CPE}
     assert (Act.WITHDRAW, Mode.AIR, Role.STAFF, Purpose.NORMAL) not in tables().rights
+
+
+HELD = [
+    kind
+    for module in pkgutil.iter_modules(facade.policy.__path__, "facade.policy.")
+    for kind in vars(importlib.import_module(module.name)).values()
+    if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.name
+]
+
+
+@pytest.mark.parametrize("kind", HELD, ids=lambda kind: kind.__name__)
+def test_what_the_policy_decides_by_cannot_be_changed_afterwards(kind: type[Any]) -> None:
+    held = object.__new__(kind)
+    name = fields(kind)[0].name
+    with pytest.raises(FrozenInstanceError):
+        setattr(held, name, None)
+    assert not hasattr(held, "__dict__"), "nothing can be hung on it either"
+
+
+def test_what_the_policy_decides_by_was_found() -> None:
+    assert {kind.__name__ for kind in HELD} >= {"AccessTables", "Question", "PolicySettings", "RuleRow", "Section"}
+
+
+def test_an_installation_that_decides_nothing_takes_no_citizens_and_the_known_denials() -> None:
+    assert PolicySettings() == PolicySettings(
+        habilitation=Habilitation.KNOWN_DENIALS,
+        citizens_enabled=False,
+        on_behalf_required=False,
+        homologation_warning_days=60,
+        emergency_minutes=60,
+    )

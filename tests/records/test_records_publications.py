@@ -15,7 +15,7 @@ from facade.records import publications as module
 from facade.records.engine import Database
 from facade.records.ledger import blockers
 from facade.records.publications import Publications
-from facade.records.reservations import Intent, NaturalForm, Request, State
+from facade.records.reservations import Intent, NaturalForm, Published, Request, State
 from facade.records.schema import publications as documents
 from facade.records.schema import submissions
 from tests.support.records import NOW, ins, intent, reserve_each
@@ -258,10 +258,18 @@ def test_processes_that_race_get_each_document_once(url: str, database: Database
     assert sorted(live) == sorted(intent(number).unique_id for number in range(25))
 
 
-def test_the_patient_of_what_was_published_here(ledger: Publications) -> None:
-    stored(ledger, intent(1, patient=ins(2)))
-    assert ledger.patient_of(intent(1).unique_id, ASKING.structure_id) == ins(2)
-    assert ledger.patient_of(intent(1).unique_id, "1999999999") is None
-    ledger.withdrawn(intent(1).unique_id, now=LATER)
-    assert ledger.patient_of(intent(1).unique_id, ASKING.structure_id) is None
-    assert ledger.patient_of("9.9.9", ASKING.structure_id) is None
+def test_what_a_structure_or_one_caller_of_it_published_here(ledger: Publications) -> None:
+    unique_id, structure, caller = intent(1).unique_id, ASKING.structure_id, ASKING.caller_id
+    reservation = ledger.reserve([intent(1, patient=ins(2))], ASKING, now=NOW)
+    assert ledger.own(structure, unique_id=unique_id) is None, "not stored yet"
+    ledger.mark_stored(reservation.id, {unique_id: "logical-1"}, now=NOW)
+    own = Published(unique_id, "logical-1", ins(2))
+    assert ledger.own(structure, unique_id=unique_id) == own
+    assert ledger.own(structure, logical_id="logical-1") == own
+    assert ledger.own(structure, caller_id=caller, logical_id="logical-1") == own
+    assert ledger.own(structure, caller_id="899700000026", unique_id=unique_id) is None
+    assert ledger.own("1999999999", unique_id=unique_id) is None
+    assert ledger.own(structure, unique_id="9.9.9") is None
+    assert ledger.own(structure) is None
+    ledger.withdrawn(unique_id, now=LATER)
+    assert ledger.own(structure, unique_id=unique_id) is None

@@ -53,7 +53,7 @@ def test_everything_that_was_said_comes_back(database: Database) -> None:
     )
     traces = Traces(database)
     assert traces.append(full) == 1
-    (found,) = traces.for_patient(ins())
+    (found,) = traces.of_patient(ins())
     assert {name: getattr(found, name) for name in Trace.__slots__} == {
         name: getattr(full, name) for name in Trace.__slots__
     }
@@ -170,15 +170,28 @@ def test_unreadable_times_are_reported_and_do_not_stop_the_rest(database: Databa
     assert faults(written) == [(2, Fault.CHANGED)]
 
 
-def test_history_is_newest_first_and_of_one_patient(database: Database, written: Traces) -> None:
+def test_history_is_newest_first_and_of_one_patient(
+    database: Database, written: Traces, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written.append(trace(50, patient=ins(2)))
-    found = written.for_patient(ins(), since=NOW + timedelta(seconds=2), until=NOW + timedelta(seconds=6), limit=3)
-    assert [one.document for one in found] == ["document-5", "document-4", "document-3"]
-    assert [one.document for one in written.for_patient(ins(2))] == ["document-50"]
+    written.append(trace(5, document="document-5-again"))
+    monkeypatch.setattr("facade.records.traces._BATCH", 2)
+    found = written.of_patient(ins(), since=NOW + timedelta(seconds=2), until=NOW + timedelta(seconds=6))
+    documents = ["document-5-again", "document-5", "document-4", "document-3", "document-2"]
+    assert [one.document for one in found] == documents
+    assert [one.document for one in written.of_patient(ins(2))] == ["document-50"]
+
+
+def test_history_of_an_emergency_alone(written: Traces) -> None:
+    written.append(trace(7, purpose="bris_de_glace"))
+    written.append(trace(8, purpose="centre_15"))
+    emergencies = written.of_patient(ins(), purposes=("bris_de_glace", "centre_15"))
+    assert [one.document for one in emergencies] == ["document-8", "document-7"]
+    assert list(written.of_patient(ins(), purposes=())) == []
 
 
 def test_the_same_digits_of_another_kind_are_another_patient(written: Traces) -> None:
-    assert written.for_patient(ins(1, InsKind.NIR)) == []
+    assert list(written.of_patient(ins(1, InsKind.NIR))) == []
 
 
 def test_export_by_patient_person_and_period(written: Traces) -> None:

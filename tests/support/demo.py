@@ -26,6 +26,7 @@ MASKS = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TR
 LEVELS = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 LOINC = "http://loinc.org"
 CONSULTATION = "11488-4"
+_SECONDS_TO_END = 30
 
 
 def pdf(text: str = "") -> bytes:
@@ -145,7 +146,7 @@ def codes_of(answer: requests.Response) -> list[str]:
 
 
 @contextlib.contextmanager
-def running_demo(data: Path, *options: str, ready_within: float = 30.0) -> Iterator[RunningDemo]:
+def running_demo(data: Path, *options: str, ready_within: float = 60.0) -> Iterator[RunningDemo]:
     """Start a demonstration in a folder and end it afterwards."""
     command = [sys.executable, "-m", "facade.cli", "demo", "--port", "0", "--json", "--data", str(data), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
@@ -153,10 +154,12 @@ def running_demo(data: Path, *options: str, ready_within: float = 30.0) -> Itera
         yield RunningDemo(process, data, **_described(process, ready_within))
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
-        for stream in (process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+        try:
+            process.wait(_SECONDS_TO_END)
+        finally:
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 def _environment() -> dict[str, str]:

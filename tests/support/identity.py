@@ -25,7 +25,7 @@ AUDIENCE = "dmp-facade"
 PSC, STRUCTURES, MES = "psc", "structures", "mes"
 RPPS = "99700000013"  # Luhn key 3
 ID_NAT = f"8{RPPS}"
-HOSPITAL = Structure("1750000018", "CHU", "SA01", date(2028, 1, 1))
+HOSPITAL = Structure("1750000018", "CHU", "SA01", date(2028, 1, 1), date(2025, 1, 1))
 OWN = Structure("1750000026", "Éditeur", "SA05")
 APPLICATION = Application("app", "Carnet", "Éditeur", "1.2.250.1.999.1")
 
@@ -148,17 +148,22 @@ def professional_claims(issuer: str, *exercices: dict[str, Any], **changes: Any)
 
 
 class Realms:
-    """The three realms on one local server. ``fetches`` counts what was asked for; ``down`` makes it answer 500."""
+    """The three realms on one local server. ``fetches`` counts what was asked for; ``down`` makes it answer 500,
+    ``answers`` cleared makes it wait.
+    """
 
     def __init__(self) -> None:
         self.fetches: Counter[str] = Counter()
         self.down = False
+        self.answers = threading.Event()
+        self.answers.set()
         self.documents: dict[str, Any] = {}
         realms = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 realms.fetches[self.path] += 1
+                realms.answers.wait(10)
                 document = None if realms.down else realms.documents.get(self.path)
                 body = document if isinstance(document, bytes) else json.dumps(document).encode()
                 self.send_response(500 if realms.down else 200 if document is not None else 404)

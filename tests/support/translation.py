@@ -63,7 +63,7 @@ def tables() -> CodeTables:
 
 def context(caller: Caller = DOCTOR, **changes: Any) -> DocumentContext:
     """What a publication is read with."""
-    made = DocumentContext(caller, tables(), NOW, UUID_ENTRY, UNIQUE_ID, TRAITS)
+    made = DocumentContext(caller, tables(), NOW, UUID_ENTRY, UNIQUE_ID, TRAITS, subjects=RULES)
     return replace(made, **changes)
 
 

@@ -375,3 +375,32 @@ def test_format_of_a_cda(templates: tuple[str, ...], body: str, expected: str) -
 def test_a_sector_without_defaults_must_be_told() -> None:
     caller = replace(DOCTOR, structure=replace(DOCTOR.structure, sector="SA66"))
     assert refused({}, given=context(caller)) == ["code.no-default", "code.no-default"]
+
+
+_TOKEN = f"{PATIENT.system}|{PATIENT.value}"
+
+
+@pytest.mark.parametrize(
+    ("reference", "codes"),
+    [
+        ({"identifier": {"system": PATIENT.system, "value": PATIENT.value}}, []),
+        ({"reference": f"Patient?identifier={_TOKEN}"}, []),
+        ({"display": "no more than a word"}, []),
+        ({"identifier": {"system": OTHER_PATIENT.system, "value": OTHER_PATIENT.value}}, ["patient.mismatch"]),
+        ({"identifier": {"system": "urn:oid:1.2.3", "value": "IPP"}}, ["identity.not-qualified"]),
+        ({"reference": "#nobody"}, ["patient.unresolved"]),
+        ({"reference": "Patient/1"}, ["patient.unresolved"]),
+    ],
+)
+def test_the_source_patient_is_named_again_or_leads_nowhere(reference: Json, codes: list[str]) -> None:
+    changes = {"context": {"sourcePatientInfo": reference}}
+    if codes:
+        assert refused(changes) == codes
+    else:
+        assert read(changes).entry.source_patient.id == PATIENT.cx
+
+
+def test_a_source_patient_of_another_kind_is_refused() -> None:
+    organization = {"resourceType": "Organization", "id": "o", "name": "A"}
+    changes = {"contained": [organization], "context": {"sourcePatientInfo": {"reference": "#o"}}}
+    assert refused(changes) == ["reference.wrong-type"]

@@ -193,6 +193,30 @@ def test_bundles_that_are_refused(change: Any, code: str) -> None:
     assert refused(mutated(change)) == [code]
 
 
+_OURS = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-comprehensive-provide-document-bundle"
+_MHD = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle"
+
+
+@pytest.mark.parametrize(
+    ("claimed", "taken"),
+    [
+        ([_OURS], True),
+        ([f"{_MHD}|4.2.3"], True),
+        (["https://example.org/local", _OURS], True),
+        (["https://example.org/local"], False),
+        ([f"{_MHD}.Other"], False),
+    ],
+)
+def test_the_profile_a_bundle_claims_is_one_of_a_publication(claimed: list[str], taken: bool) -> None:
+    claiming = {**simple(), "meta": {"profile": claimed}}
+    if taken:
+        assert read_submission_bundle(claiming, {2}).documents
+        return
+    with pytest.raises(InvalidInput) as error:
+        read_submission_bundle(claiming, {2})
+    assert codes_of(error.value) == ["bundle.profile"]
+
+
 def test_a_bundle_without_a_document() -> None:
     assert refused(bundle(entry("l", lot()))) == ["bundle.no-document"]
 

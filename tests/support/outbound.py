@@ -1,0 +1,98 @@
+"""One of every kind of resource that leaves a running facade, by a name that says where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.support.api import Resource, submission
+from tests.support.demo import FHIR_JSON, MASKS, RunningDemo, pdf
+
+WRITER, READER = "author-doctor", "treating-doctor"
+_CONSENT = {
+    "resourceType": "Consent",
+    "status": "active",
+    "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+    "policyRule": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTOUT"}]},
+}
+
+
+def consent(demo: RunningDemo, patient: str, category: str = "opposition-feeding") -> Resource:
+    """A Consent as a client writes it."""
+    coding = {"system": "urn:dmp-facade:consent-category", "code": category}
+    return _CONSENT | {"category": [{"coding": [coding]}], "patient": {"identifier": demo.patients[patient]}}
+
+
+def outbound(demo: RunningDemo) -> dict[str, Resource]:
+    """Publish, mask, replace, refuse and record, and keep every answer. The Consent made for it is withdrawn."""
+    found = {f"documents: {name}": each for name, each in _documents(demo)}
+    found |= {f"records: {name}": each for name, each in _records(demo)}
+    return found | {f"conformance: {name}": each for name, each in _conformance(demo)}
+
+
+def _documents(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
+    def get(path: str, **sent: Any) -> Resource:
+        return _json(demo.call(READER, "GET", path, **sent))
+
+    old = demo.publish(WRITER, "adult")
+    by_id = [{"code": "replaces", "target": {"reference": f"DocumentReference/{old['id']}"}}]
+    new = demo.publish(WRITER, "adult", relatesTo=by_id, description="remplace")
+    yield "created", old
+    yield "replacing", new
+    yield "masked", _json(demo.label(WRITER, new["id"], "MASQUE_PS"))
+    yield "superseded", get(f"/DocumentReference/{old['id']}")
+    yield "read", get(f"/DocumentReference/{new['id']}")
+    yield "transaction", _json(demo.post(WRITER, "", submission(demo, "adult", pdf(), pdf())))
+    outcome = {"Prefer": "return=OperationOutcome"}
+    yield "what was filled", _json(demo.post(WRITER, "/DocumentReference", demo.document("adult", pdf()), **outcome))
+    yield "transaction with outcome", _json(demo.post(WRITER, "", submission(demo, "adult"), **outcome))
+    for status in ("current", "superseded"):
+        yield f"search {status}", _json(demo.search(READER, "adult", status=status, _count="20"))
+    yield "page", _json(demo.search(READER, "adult", _count="1", _offset="1", unknown="x"))
+    yield "count", _json(demo.search(READER, "adult", _summary="count"))
+    yield "binary", get(f"/Binary/{new['id']}", headers={"Accept": FHIR_JSON})
+    hidden = [{"coding": [{"system": MASKS, "code": "INVISIBLE_PATIENT"}]}]
+    demo.publish(WRITER, "adult", securityLabel=hidden)
+    yield "still hidden", _json(demo.call(WRITER, "GET", "/DocumentReference/$still-hidden"))
+    yield "nothing hidden", _json(demo.call("other-doctor", "GET", "/DocumentReference/$still-hidden"))
+
+
+def _records(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
+    def get(persona: str, path: str, parameter: str, patient: str) -> Resource:
+        return _json(demo.call(persona, "GET", path, params={parameter: demo.ins(patient)}))
+
+    for patient in ("adult", "closed", "absent"):
+        yield f"patient {patient}", get(READER, "/Patient", "identifier", patient)
+    written = _json(demo.post(WRITER, "/Consent", consent(demo, "minor")))
+    yield "consent", written
+    yield "consents", get(WRITER, "/Consent", "patient.identifier", "minor")
+    yield "withdrawn consent", _json(demo.call(WRITER, "DELETE", f"/Consent/{written['id']}"))
+    yield "consent history", _json(demo.call(WRITER, "GET", f"/Consent/{written['id']}/_history"))
+    yield "consents of the DMP", get(READER, "/Consent", "patient.identifier", "adult")
+    reason = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "urgence"}
+    demo.search("unauthorised-doctor", "adult", headers=reason)
+    yield "history", get("patient-adult", "/AuditEvent", "patient.identifier", "adult")
+    yield "not found", _json(demo.call(READER, "GET", "/DocumentReference/none"))
+    yield "refused by a rule", get("patient-adult", "/Patient", "identifier", "minor")
+    yield "no token", _json(demo.call("", "GET", "/Patient"))
+    yield "invalid", _json(demo.post(WRITER, "/DocumentReference", {"resourceType": "DocumentReference"}))
+
+
+def _conformance(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
+    get: Callable[[str], Resource] = lambda path: _json(demo.call("", "GET", path))  # noqa: E731
+    yield "capabilities", get("/metadata")
+    for kind in ("CodeSystem", "SearchParameter", "StructureDefinition", "ValueSet"):
+        yield kind, get(f"/{kind}")
+
+
+def _json(answer: Any) -> Resource:
+    resource: Resource = answer.json()
+    return resource
+
+
+def inside(value: Any) -> Iterator[Resource]:
+    """Every resource in a JSON value: itself, those of a Bundle, contained ones."""
+    if isinstance(value, dict) and "resourceType" in value:
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from inside(each)
