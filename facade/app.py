@@ -64,6 +64,27 @@ from facade.translation.tables import CodeTables
 # What a client may send is without bound, what is counted must not be.
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DISCOVERY = "/.well-known/openid-configuration"
+# The settings of the DMP that its speaker has under the same name.
+_AS_THEY_ARE = {
+    "services",
+    "actions",
+    "tls_suites",
+    "connect_timeout",
+    "connect_timeouts",
+    "read_timeout",
+    "read_timeouts",
+    "answer_seconds",
+    "max_answer_bytes",
+    "pool_size",
+    "read_attempts",
+    "circuit_failures",
+    "circuit_seconds",
+    "repository_oid",
+    "receiver_oid",
+    "home_community_oid",
+    "processing_code",
+    "entry_uuids",
+}
 _FHIR = (
     system,
     worklist,
@@ -120,10 +141,12 @@ def wire(settings: Settings) -> Services:
     own = structures.get(settings.own_structure)
     if own is None:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
+    gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp)
+    metrics.watch_certificates(gateway.certificate_expiry())
     ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
         settings=settings,
-        gateway=SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp),
+        gateway=gateway,
         codes=CodeTables.from_rows(knowledge.rows),
         access=AccessTables.from_rows(knowledge.rows),
         policy=PolicySettings(
@@ -163,14 +186,11 @@ def dmp_config(settings: Settings, own: Structure) -> DmpConfig:
         sign=KeyFiles(_path(dmp.sign_certificate, "SIGN_CERTIFICATE"), dmp.sign_key, _secret(dmp.sign_password)),
         ca=_path(dmp.ca, "CA"),
         structure=own,
-        editor=Editor(dmp.lps_name, __version__, dmp.lps_id, dmp.homologation_id.get_secret_value()),
+        editor=Editor(dmp.lps_name, dmp.lps_version or __version__, dmp.lps_id, dmp.homologation_id.get_secret_value()),
         oid_root=settings.oid_root,
         vihf=_vihf(dmp.vihf),
-        connect_timeout=dmp.connect_timeout,
-        read_timeout=dmp.read_timeout,
-        read_timeouts=dmp.read_timeouts,
-        pool_size=dmp.pool_size,
-        actions=dmp.actions,
+        lot_signature_hash=dmp.lot_hash,
+        **dmp.model_dump(include=_AS_THEY_ARE),
     )
 
 
@@ -179,7 +199,10 @@ def _vihf(options: VihfSettings) -> VihfOptions:
         version=options.version,
         mode_attribute=options.mode_attribute,
         purpose_code_system=options.purpose_oid,
+        purpose_code_system_name=options.purpose_name,
+        resource_urn=options.resource_urn,
         authn_class=options.context_class,
+        authn_class_other=options.context_class_other,
         authn_decl=options.context_declaration,
         conditions_seconds=options.conditions_seconds,
         hash=options.hash,

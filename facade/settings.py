@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,11 +21,19 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from facade.dmp.config import TLS_SUITES
+
 MEGABYTE = 1024 * 1024
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
 
-class StructureSettings(BaseModel):
+class _Part(BaseModel):
+    """A part of the settings: a name that is misspelt is an error there too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StructureSettings(_Part):
     """A care structure this facade works for, as declared to the Assurance Maladie (EXI 26, EXI 29)."""
 
     id: str = Field(description="Struct_IdNat: 1+FINESS, 3+SIRET, 4+RPPS+rank")
@@ -51,7 +59,7 @@ def _three_years_after(day: date) -> date:
         return day.replace(year=day.year + 3, day=28)
 
 
-class ApplicationSettings(BaseModel):
+class ApplicationSettings(_Part):
     """An application of the Mon espace santé catalogue whose tokens are served."""
 
     id: str = Field(description="Its client id, as in the azp claim")
@@ -60,7 +68,7 @@ class ApplicationSettings(BaseModel):
     oid: str = Field(description="OID of its editor's solution: the authority of its id as an author (SNR)")
 
 
-class IssuerSettings(BaseModel):
+class IssuerSettings(_Part):
     """A token issuer that is believed, and for which kind of caller."""
 
     issuer: str = Field(description="Exact value of the iss claim")
@@ -74,46 +82,93 @@ class IssuerSettings(BaseModel):
     leeway: int = Field(30, description="Seconds by which clocks may differ, 30 at most")
 
 
-class VihfSettings(BaseModel):
+class VihfSettings(_Part):
     """What the official text leaves open in a VIHF (dialects seen between samples, volets and example code)."""
 
     version: str = Field("3.0", description="VIHF_Version: 3.0 in all samples, 4.0 in one table")
     mode_attribute: str = Field("Authentification_mode", description="or Authentification_Mode")
     purpose_oid: str = Field("1.2.250.1.213.1.1.4.248", description="or 1.2.250.1.213.1.1.4.336 (JDV_J38)")
+    purpose_name: str = Field("mode acces VIHF 2.0", description="codeSystemName beside purpose_oid, as in the samples")
+    resource_urn: str = Field("urn:dmp", description="Ressource_URN")
     context_class: str = Field(
         "urn:oasis:names:tc:SAML:2.0:ac:classes:SmartcardPKI",
         description="AuthnContextClassRef: how the user logged in locally (EX_0.1-1020)",
     )
-    context_declaration: str = Field("CONF_EXI_PGSSIS", description="AuthnContextDecl of AIR simplifié (EX_AIR-050)")
-    conditions_seconds: int | None = Field(None, description="Write Conditions valid this long; no sample has any")
-    hash: Literal["sha256", "sha1"] = Field("sha256", description="Samples of 2020 are SHA-1, those of 2024 SHA-256")
-    reuse_seconds: float = Field(120.0, description="A VIHF serves the same caller, patient and purpose this long")
+    context_class_other: str = Field(
+        "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified",
+        description="AuthnContextClassRef of callers that are no professionals (automates, citizens)",
+    )
+    context_declaration: str = Field(
+        "CONF_EXI_PGSSIS",
+        description="AuthnContextDecl of INDIRECTE_RENFORCEE: this of AIR simplifié (EX_AIR-050), another of AIR",
+    )
+    conditions_seconds: int | None = Field(
+        None, gt=0, description="Write Conditions valid this long before and after the emission; no sample has any"
+    )
+    hash: Literal["sha256", "sha1"] = Field(
+        "sha256", description="Of signature and digests. Samples of 2020 are SHA-1, those of 2024 SHA-256"
+    )
+    reuse_seconds: float = Field(
+        120.0,
+        ge=0,
+        description="A VIHF serves the same caller, patient, purpose and mode this long; 0 signs every one. "
+        "Never more than half of conditions_seconds",
+    )
 
 
-class DmpSettings(BaseModel):
-    """Where the DMP is and with which certificates it is spoken to."""
+class DmpSettings(_Part):
+    """Where the DMP is, with which certificates it is spoken to, and with how much patience."""
 
     base_url: str = Field("", description="https://<host>/si-dmp-server/v2/services")
+    services: dict[str, str] = Field(
+        {},
+        description="Where a service is not at base_url/<its name>: the path below base_url, or an https URL, of "
+        "patients, patientsSpecific, habilitations, registry, repository",
+    )
     ca: Path | None = Field(None, description="PEM of the authorities the DMP's certificate must come from")
     auth_certificate: Path | None = Field(None, description="ORG AUTH_CLI (TLS client): PEM, or PKCS#12 (.p12)")
     auth_key: Path | None = Field(None, description="Its key, PEM; none with PKCS#12")
-    auth_password: SecretStr | None = None
+    auth_password: SecretStr | None = Field(None, description="Of that key or PKCS#12, where it has one")
     sign_certificate: Path | None = Field(None, description="ORG SIGN (VIHF and lots): PEM, or PKCS#12 (.p12)")
     sign_key: Path | None = Field(None, description="Its key, PEM; none with PKCS#12")
-    sign_password: SecretStr | None = None
+    sign_password: SecretStr | None = Field(None, description="Of that key or PKCS#12, where it has one")
+    tls_suites: str = Field(
+        TLS_SUITES, description="OpenSSL names of the suites offered in TLS 1.2 (PDT-INF-579v4); those of 1.3 are fixed"
+    )
     connect_timeout: float = Field(3.0, description="Seconds")
+    connect_timeouts: dict[str, float] = Field(
+        {}, description="Seconds, for single transactions (TD0.2, TD2.1...): overrides connect_timeout"
+    )
     read_timeout: float = Field(20.0, description="Seconds between two bytes of an answer")
     read_timeouts: dict[str, float] = Field(
         {"TD2.1": 60.0, "TD3.2": 60.0}, description="Seconds, for single transactions: overrides read_timeout"
     )
+    answer_seconds: float = Field(120.0, description="Seconds the reading of one whole answer may take")
+    max_answer_bytes: int = Field(128 * MEGABYTE, description="Largest answer of the DMP; more is refused with 502")
     pool_size: int = Field(200, description="Connections to the DMP at most; above, 503 at once")
+    read_attempts: int = Field(2, description="How often a read is sent when the connection fails; a change: once")
+    circuit_failures: int = Field(8, description="Failures in a row after which a service is left alone")
+    circuit_seconds: int = Field(15, description="Seconds it is left alone: 503 with Retry-After at once")
+    repository_oid: str = Field("1.2.250.1.213.4.1.1.1.2", description="repositoryUniqueId of an entry without one")
+    receiver_oid: str = Field("1.2.250.1.213.4.1.1.1", description="The DMP as HL7v3 device (TD0.2, TD1.3a)")
+    home_community_oid: str = Field("", description="HomeCommunityId of TD3.2; the samples have none")
+    processing_code: Literal["P", "D", "T"] = Field(
+        "P", description="processingCode of HL7v3: the request samples have D, the answers P"
+    )
+    entry_uuids: Literal["ours", "dmp"] = Field(
+        "ours",
+        description="Who gives a new document its entryUUID. ours: the facade, and the DMP keeps it. dmp: symbolic ids "
+        "are sent, as in the samples, and looked up by uniqueId after a publication (which EX_3.1-2030 is against)",
+    )
+    lot_hash: Literal["sha256", "sha1"] = Field("sha256", description="Of the XAdES signature of lots; samples: SHA-1")
     actions: dict[str, str] = Field(
         {}, description="WS-Addressing Action by transaction where the DMP wants another, e.g. TD0.3 (sample or WSDL)"
     )
     lps_name: str = Field("dmp-facade", description="LPS_Nom of the VIHF")
+    lps_version: str = Field("", description="LPS_Version of the VIHF; empty: the facade's version")
     lps_id: str = Field("", description="LPS_ID of the VIHF, optional")
     homologation_id: SecretStr = Field(SecretStr(""), description="LPS_ID_HOMOLOGATION_DMP, secret (EX_GEN-1490)")
-    vihf: VihfSettings = VihfSettings()
+    vihf: VihfSettings = Field(VihfSettings(), description="What the official text leaves open in a VIHF")
 
 
 class Settings(BaseSettings):
@@ -142,7 +197,7 @@ class Settings(BaseSettings):
     seal_secrets: tuple[SecretStr, ...] = Field(
         (), description="Secrets of the sealed ids: the first seals, all open. At least 32 characters each"
     )
-    issuers: tuple[IssuerSettings, ...] = ()
+    issuers: tuple[IssuerSettings, ...] = Field((), description="The token issuers that are believed")
     two_factor_acr: tuple[str, ...] = Field(("eidas1",), description="acr values that mean two factors (EXI 23)")
     bound_structure_tokens: bool = Field(True, description="A structure's token must be bound to its certificate")
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
@@ -152,11 +207,14 @@ class Settings(BaseSettings):
     applications: tuple[ApplicationSettings, ...] = Field((), description="Applications of the catalogue served")
     own_structure: str = Field("", description="Struct_IdNat of the structure that holds the certificates")
     oid_root: str = Field("", description="OID root under which uniqueIds and sourceId are made")
-    dmp: DmpSettings = DmpSettings()
+    dmp: DmpSettings = Field(DmpSettings(), description="Where the DMP is and how it is spoken to")
     test_identities: bool = Field(False, description="Accept INS of the test and demo authorities (.10, .11)")
     identity_status_required: bool = Field(False, description="A publication must state the identity's reliability")
     citizens: bool = Field(False, description="Accept patients, representatives, applications (assumed interface)")
-    habilitation: Literal["known-denials", "strict", "off"] = "known-denials"
+    habilitation: Literal["known-denials", "strict", "off"] = Field(
+        "known-denials",
+        description="Cells the habilitation matrix does not know: allowed, refused (strict), or no matrix at all (off)",
+    )
     emergency_minutes: int = Field(60, ge=1, description="How long one stated reason opens a record in an emergency")
     trace_retention_days: int = Field(184, ge=1, description="How long traces are kept: six months (référentiel 5.5)")
     masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")

@@ -20,7 +20,7 @@ from pybreaker import STATE_CLOSED, CircuitBreaker, CircuitBreakerError, Circuit
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from facade.dmp import soap
-from facade.dmp.config import DmpConfig
+from facade.dmp.config import SERVICES, DmpConfig
 from facade.dmp.http import HttpClient, PlainBody
 from facade.dmp.multipart import MultipartBody, Part
 from facade.dmp.soap import SoapAnswer
@@ -97,7 +97,7 @@ class Channel:
         self._assertions = assertions
         self._observer = observer
         self._circuits = {
-            service: Circuit(service, config.circuit_failures, config.circuit_seconds) for service in config.services
+            service: Circuit(service, config.circuit_failures, config.circuit_seconds) for service in SERVICES
         }
 
     @contextmanager

@@ -53,13 +53,14 @@ class VihfOptions:
     caller. ``authn_decl`` is sent in INDIRECTE_RENFORCEE only (EX_AIR-050). ``conditions_seconds`` writes
     Conditions NotBefore/NotOnOrAfter around the emission when set. ``hash`` is ``sha256`` or, for a peer that knows
     nothing better, ``sha1``. ``reuse_seconds`` is how long one assertion serves the reads of the same caller, patient,
-    purpose and mode; zero signs every one.
+    purpose and mode, but never for more than half of ``conditions_seconds``; zero signs every one.
     """
 
     version: str = "3.0"
     mode_attribute: str = "Authentification_mode"
     purpose_code_system: str = "1.2.250.1.213.1.1.4.248"
     purpose_code_system_name: str = "mode acces VIHF 2.0"
+    resource_urn: str = "urn:dmp"
     authn_class: str = SMARTCARD
     authn_class_other: str = UNSPECIFIED
     authn_decl: str = "CONF_EXI_PGSSIS"
@@ -68,6 +69,13 @@ class VihfOptions:
     reuse_seconds: float = 120.0
     reuse_entries: int = 1024
 
+    @property
+    def reused_for(self) -> float:
+        """Seconds after which an assertion is made anew: its Conditions must still hold when it arrives."""
+        if self.conditions_seconds is None:
+            return self.reuse_seconds
+        return min(self.reuse_seconds, self.conditions_seconds / 2)
+
 
 @dataclass(frozen=True, slots=True)
 class DmpConfig:
@@ -75,7 +83,10 @@ class DmpConfig:
 
     ``base_url`` ends where the service names begin (``…/si-dmp-server/v2/services``). ``auth`` is the ORG AUTH_CLI key
     (TLS), ``sign`` the ORG SIGN key (VIHF and lots), ``ca`` the only authorities trusted. ``structure`` is the facade's
-    own, ``oid_root`` the OID of this software as an HL7 device. ``services`` are paths below ``base_url``. ``actions``
+    own, ``oid_root`` the OID of this software as an HL7 device. ``services`` are paths below ``base_url``, or https
+    addresses of their own, where they are not named as in ``SERVICES``. ``home_community_oid`` is sent in TD3.2 when it
+    is not empty (the samples have none). ``entry_uuids`` is ``ours`` where the DMP keeps the entryUUIDs it is sent,
+    ``dmp`` where it gives its own: symbolic ids are sent then. ``actions``
     (by transaction, e.g. ``TD0.3``) replace a SOAP action: the official samples and the WSDL differ on those of TD0.3
     and TD1.6, and the samples' are sent unless it is said otherwise. ``connect_timeouts`` and ``read_timeouts``
     (seconds, by transaction) override ``connect_timeout`` and ``read_timeout``; ``answer_seconds`` bounds the reading
@@ -91,14 +102,16 @@ class DmpConfig:
     editor: Editor
     oid_root: str
     vihf: VihfOptions = VihfOptions()
-    services: Mapping[str, str] = field(default_factory=lambda: {name: name for name in SERVICES})
+    services: Mapping[str, str] = field(default_factory=dict)
     actions: Mapping[str, str] = field(default_factory=dict)
     repository_oid: str = "1.2.250.1.213.4.1.1.1.2"
     receiver_oid: str = "1.2.250.1.213.4.1.1.1"
+    home_community_oid: str = ""
     processing_code: str = "P"
+    entry_uuids: str = "ours"
     lot_signature_hash: str = "sha256"
     tls_suites: str = TLS_SUITES
-    connect_timeout: float = 5.0
+    connect_timeout: float = 3.0
     connect_timeouts: Mapping[str, float] = field(default_factory=dict)
     read_timeout: float = 20.0
     read_timeouts: Mapping[str, float] = field(default_factory=lambda: {"TD2.1": 60.0, "TD3.2": 60.0})
@@ -118,13 +131,15 @@ class DmpConfig:
             raise ValueError("the signature hash is sha256 or sha1")
         if self.read_attempts < 1 or self.circuit_failures < 1 or self.pool_size < 1:
             raise ValueError("read_attempts, circuit_failures and pool_size are at least 1")
-        missing = set(SERVICES) - set(self.services)
-        if missing:
-            raise ValueError(f"services without an address: {', '.join(sorted(missing))}")
+        if unknown := set(self.services) - set(SERVICES):
+            raise ValueError(f"services the DMP does not have: {', '.join(sorted(unknown))}")
+        if any(place.startswith("http://") for place in self.services.values()):
+            raise ValueError("the DMP is spoken to over https only")
 
     def url(self, service: str) -> str:
         """The address of one of ``SERVICES``."""
-        return f"{self.base_url.rstrip('/')}/{self.services[service]}"
+        place = self.services.get(service, service)
+        return place if place.startswith("https://") else f"{self.base_url.rstrip('/')}/{place.lstrip('/')}"
 
     def timeouts(self, transaction: str) -> tuple[float, float]:
         """Seconds allowed to connect for this transaction, and of silence while its answer is awaited."""

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from facade.dmp.config import DmpConfig
+from facade.dmp.config import SERVICES, DmpConfig
 from facade.dmp.keys import Credential
 from facade.dmp.soap import SOAP
 
@@ -77,7 +77,7 @@ def of_services(config: DmpConfig, context: ssl.SSLContext) -> list[str]:
     if trouble := _handshake(address.hostname or "", address.port or 443, config.connect_timeout, context):
         return [f"{place}: {trouble}"]
     troubles: dict[str, list[str]] = {}
-    for service in config.services:
+    for service in SERVICES:
         if trouble := _request(config.url(service), config.read_timeout, context):
             troubles.setdefault(trouble, []).append(service)
     return [f"{place}, {', '.join(services)}: {trouble}" for trouble, services in troubles.items()]
@@ -93,6 +93,8 @@ def of_certificates(auth: Credential, sign: Credential, now: datetime) -> list[s
         found.append("AUTH_CLI: our certificate is not meant for TLS clients (extendedKeyUsage): is it the SIGN one?")
     if not _serves_signing(sign.certificate):
         found.append("SIGN: our certificate is not meant for signing (keyUsage): is it the AUTH_CLI one?")
+    if auth.certificate == sign.certificate:
+        found.append("AUTH_CLI and SIGN are the same certificate: the DMP wants one of each kind")
     first, second = _unit(auth.certificate), _unit(sign.certificate)
     if first != second:
         found.append(f"AUTH_CLI and SIGN belong to different structures (OU {first or 'none'} and {second or 'none'})")
@@ -165,19 +167,34 @@ def _in_words(error: OSError) -> str:
 
 
 def _serves_tls_clients(certificate: x509.Certificate) -> bool:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
+    """One that does not say what it is for, but commits to content (non-repudiation), is for signing."""
+    extended, usage = _extended_usage(certificate), _key_usage(certificate)
+    if extended is None:
+        return usage is None or not usage.content_commitment
+    return ExtendedKeyUsageOID.CLIENT_AUTH in extended or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in extended
 
 
 def _serves_signing(certificate: x509.Certificate) -> bool:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
+    """One for TLS clients can sign too as far as X.509 goes; the DMP refuses it (DMPInvalidCertificate)."""
+    extended, usage = _extended_usage(certificate), _key_usage(certificate)
+    if usage is not None and usage.content_commitment:
         return True
-    return usage.digital_signature or usage.content_commitment
+    for_tls = extended is not None and ExtendedKeyUsageOID.CLIENT_AUTH in extended
+    return not for_tls and (usage is None or usage.digital_signature)
+
+
+def _extended_usage(certificate: x509.Certificate) -> x509.ExtendedKeyUsage | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _unit(certificate: x509.Certificate) -> str:

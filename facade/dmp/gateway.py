@@ -89,7 +89,7 @@ class SoapGateway(Searches, Habilitations):
             return ()
         repository = self._config.repository_oid
         with self._channel.observed(_RETRIEVE):
-            body = retrieve.request(entries, repository)
+            body = retrieve.request(entries, repository, self._config.home_community_oid)
             answer = self._channel.call(_RETRIEVE, Mode.REINFORCED, session, body)
             expect(answer.body, f"{{{xds.XDSB}}}RetrieveDocumentSetResponse")
             status = answer.body.find(f"{{{xds.RS}}}RegistryResponse")
@@ -106,8 +106,8 @@ class SoapGateway(Searches, Habilitations):
             raise ValueError("a lot has at least one document")
         with self._channel.observed(_PUBLISH):
             signature = self._signature(submission)
-            entries = [document.entry for document in submission.documents]
-            request = ebrim_write.submission(submission.lot, entries, signature.entry)
+            lot, entries = self._with_ids(submission)
+            request = ebrim_write.submission(lot, entries, signature.entry)
             targets = [ebrim_write.object_id(entry, position) for position, entry in enumerate(entries, start=1)]
             parts, documents = _attachments(
                 [*zip(targets, submission.documents, strict=True), (ebrim_write.SIGNATURE_ID, signature)]
@@ -135,9 +135,18 @@ class SoapGateway(Searches, Habilitations):
 
     def _existence(self, transaction: Transaction, reason: str, session: DmpSession) -> Dossier:
         mode = Mode.INDIRECT if session.caller.kind in _MACHINES else Mode.REINFORCED
-        body = hl7v3.existence_request(self._config, session.patient, datetime.now(UTC), reason)
+        asked = hl7v3.Asked(session.patient)
+        body = hl7v3.existence_request(self._config, asked, datetime.now(UTC), reason)
         with self._channel.observed(transaction):
-            return hl7v3.read_existence(self._channel.call(transaction, mode, session, body).body)
+            return hl7v3.read_existence(self._channel.call(transaction, mode, session, body).body, asked)
+
+    def _with_ids(self, submission: Submission) -> tuple[SubmissionSet, list[DocumentEntry]]:
+        """The lot and its entries with the ids they are sent with: none where the DMP gives its own."""
+        entries = [document.entry for document in submission.documents]
+        if self._config.entry_uuids == "ours":
+            return submission.lot, entries
+        nameless = [replace(entry, entry_uuid="", logical_id="") for entry in entries]
+        return replace(submission.lot, entry_uuid=""), nameless
 
     def _change(
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part] = ()

@@ -6,6 +6,7 @@ Source: DMP interface (TD0.2, TD1.3a), IHE ITI-44/45 message structure of HL7 v3
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import uuid4
 
@@ -29,11 +30,22 @@ def _oid() -> str:
     return f"2.25.{uuid4().int}"
 
 
-def existence_request(config: DmpConfig, patient: INS, now: datetime, reason: str = EXISTENCE) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question about one patient: its message id and query id are what the answer to it names."""
+
+    patient: INS
+    message_id: str = field(default_factory=_oid)
+    query_id: str = field(default_factory=_oid)
+
+
+def existence_request(config: DmpConfig, asked: Asked, now: datetime, reason: str = EXISTENCE) -> str:
     """The body of a TD0.2 request (reasonCode ``TEST_EXST``) or of a TD1.3a request (``CNSLT_DATA``)."""
+    patient = asked.patient
     moment = now.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000")
     return (
-        f'<PRPA_IN201307UV02 xmlns="{HL7}" ITSVersion="XML_1.0"><id root="{_oid()}"/><creationTime value="{moment}"/>'
+        f'<PRPA_IN201307UV02 xmlns="{HL7}" ITSVersion="XML_1.0"><id root="{asked.message_id}"/>'
+        f'<creationTime value="{moment}"/>'
         '<interactionId root="2.16.840.1.113883.1.6" extension="PRPA_IN201307UV02"/>'
         f'<processingCode code="{attribute(config.processing_code)}"/><processingModeCode code="T"/>'
         '<acceptAckCode code="AL"/>'
@@ -42,7 +54,8 @@ def existence_request(config: DmpConfig, patient: INS, now: datetime, reason: st
         '<controlActProcess classCode="CACT" moodCode="EVN">'
         '<code code="PRPA_TE201307UV02" codeSystem="2.16.840.1.113883.1.6"/>'
         f'<reasonCode code="{reason}" codeSystem="1.2.250.1.213.1.1.4.11"/>'
-        f'<queryByParameter><queryId root="{_oid()}"/><statusCode code="new"/><parameterList><patientIdentifier>'
+        f'<queryByParameter><queryId root="{asked.query_id}"/><statusCode code="new"/>'
+        "<parameterList><patientIdentifier>"
         f'<value root="{patient.kind.value}" extension="{attribute(patient.value)}"/>'
         "<semanticsText>Patient.id</semanticsText></patientIdentifier></parameterList></queryByParameter>"
         "</controlActProcess></PRPA_IN201307UV02>"
@@ -56,23 +69,44 @@ def _device(role: str, code: str, oid: str, software: str) -> str:
     )
 
 
-def read_existence(answer: etree._Element) -> Dossier:
+def read_existence(answer: etree._Element, asked: Asked) -> Dossier:
     """What a TD0.2 answer says of the record.
 
-    Raises DmpRefused (channel ``hl7``) for an application error, DmpUnavailable when this is no TD0.2 answer or it
-    says OK without a patient.
+    Raises DmpRefused (channel ``hl7``) for an application error, DmpUnavailable ``dmp.answer-invalid`` when this is no
+    TD0.2 answer or it says OK without a patient, ``dmp.answer-mismatched`` when it answers another question.
     """
     if answer.tag != f"{_N}PRPA_IN201308UV02":
         raise DmpUnavailable("dmp.answer-invalid", status="200")
     process = answer.find(f"{_N}controlActProcess")
+    patient = None if process is None else process.find(f"{_N}subject/{_N}registrationEvent/{_N}subject1/{_N}patient")
+    _check_asked(answer, patient, asked)
     found = _attribute(process, f"{_N}queryAck/{_N}queryResponseCode", "code")
     _check_acknowledgement(answer, found)
     if found == "NF":
         return Dossier(exists=False)
-    patient = None if process is None else process.find(f"{_N}subject/{_N}registrationEvent/{_N}subject1/{_N}patient")
     if found != "OK" or patient is None:
         raise DmpUnavailable("dmp.answer-invalid", status="200")
     return _dossier(dict(_attention(answer)), patient)
+
+
+def _check_asked(answer: etree._Element, patient: etree._Element | None, asked: Asked) -> None:
+    """The authorisation in an answer is one user's on one record: another's must never be taken for it.
+
+    HL7v3 repeats the ids of the message and of the query. Where neither is there the record must be the one asked for;
+    where one is, the record may be held under another INS by now.
+    """
+    paths = (f"{_N}acknowledgement/{_N}targetMessage/{_N}id", f"{_N}controlActProcess/{_N}queryAck/{_N}queryId")
+    named = {_attribute(answer, path, "root") for path in paths} - {""}
+    if named:
+        right = bool(named & {asked.message_id, asked.query_id})
+    else:
+        right = patient is None or (asked.patient.kind.value, asked.patient.value) in _identifiers(patient)
+    if not right:
+        raise DmpUnavailable("dmp.answer-mismatched")
+
+
+def _identifiers(patient: etree._Element) -> set[tuple[str, str]]:
+    return {(found.get("root", ""), found.get("extension", "").strip()) for found in patient.iterfind(f"{_N}id")}
 
 
 def _check_acknowledgement(answer: etree._Element, found: str) -> None:

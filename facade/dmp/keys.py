@@ -87,9 +87,12 @@ def tls_context(config: DmpConfig) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.set_ciphers(config.tls_suites)
+    except ssl.SSLError as error:
+        raise BadKeyMaterial(f"TLS suites {config.tls_suites}: none of them is known here") from error
+    try:
         context.load_verify_locations(cafile=str(config.ca))
     except (OSError, ssl.SSLError) as error:
-        raise BadKeyMaterial(f"CA {config.ca} or the TLS suites cannot be used") from error
+        raise BadKeyMaterial(f"CA {config.ca} cannot be used: is it there, and PEM?") from error
     try:
         if config.auth.is_pkcs12:
             _load_pkcs12_chain(context, config.auth)

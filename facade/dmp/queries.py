@@ -1,8 +1,9 @@
 """ITI-18 stored queries: the parameters of a search as slots.
 
 Source: ITI TF-2 3.18.4.1.2.3 (coding of parameters), 3.18.4.1.2.3.7 (queries); the DMP wants the patient id quoted and
-without parentheses. Ids and statuses are alternatives, one rim:Value each. Codes and references stand in one list:
-several rim:Value of what a document may have many times (eventCodeList, referenceIdList) would all be required.
+without parentheses. Several rim:Value are alternatives, but of what a document may have many times (eventCodeList,
+confidentialityCode, referenceIdList) they would all be required: such codes stand in one list. A rim:Value has 256
+characters at most (rim.xsd, LongName): other codes are spread over as many as they need.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from facade.dmp.ebrim_parts import slot
 from facade.domain.dmp import DocumentQuery, LotQuery
 from facade.domain.document import Coded, XdsTime
 from facade.domain.ins import INS
+
+_LONGEST = 256
 
 
 def _quoted(value: str) -> str:
@@ -30,8 +33,24 @@ def _listed(values: Iterable[str]) -> list[str]:
     return [f"({listed})"] if listed else []
 
 
+def _written(codes: Iterable[Coded]) -> list[str]:
+    return [f"{code.code}^^{code.scheme}" for code in codes]
+
+
 def _codes(codes: Iterable[Coded]) -> list[str]:
-    return _listed(f"{code.code}^^{code.scheme}" for code in codes)
+    """Alternatives, as many to a list as fit."""
+    lists: list[list[str]] = []
+    for value in _written(codes):
+        if lists and len(_listed([*lists[-1], value])[0]) <= _LONGEST:
+            lists[-1].append(value)
+        else:
+            lists.append([value])
+    return [value for each in lists for value in _listed(each)]
+
+
+def _all_or_none(values: Iterable[str]) -> list[str]:
+    listed = _listed(values)
+    return listed if max(map(len, listed), default=0) <= _LONGEST else []
 
 
 def _time(time: XdsTime | None) -> list[str]:
@@ -47,8 +66,13 @@ def _request(query_id: str, slots: str, return_type: str) -> str:
 
 
 def find_documents(patient: INS, query: DocumentQuery) -> str:
-    """FindDocuments, or FindDocumentsByReferenceId where the query has references."""
+    """FindDocuments, or FindDocumentsByReferenceId where the query has references.
+
+    A list that is longer than a rim:Value and cannot be spread over several is left out: more is found then than was
+    asked for, and whoever asked compares again.
+    """
     entry = "$XDSDocumentEntry"
+    references = _all_or_none(write_cxi(reference) for reference in query.references)
     author = query.author_person
     parameters = {
         "PatientId": [_quoted(patient.cx)],
@@ -62,15 +86,15 @@ def find_documents(patient: INS, query: DocumentQuery) -> str:
         "ServiceStopTimeFrom": _time(query.service_stop_from),
         "ServiceStopTimeTo": _time(query.service_stop_to),
         "HealthcareFacilityTypeCode": _codes(query.facilities),
-        "EventCodeList": _codes(query.events),
-        "ConfidentialityCode": _codes(query.confidentiality),
+        "EventCodeList": _all_or_none(_written(query.events)),
+        "ConfidentialityCode": _all_or_none(_written(query.confidentiality)),
         "AuthorPerson": _alternatives([author] if author else []),
         "FormatCode": _codes(query.format_codes),
         "Status": _alternatives(status.value for status in query.statuses),
-        "ReferenceIdList": _listed(write_cxi(reference) for reference in query.references),
+        "ReferenceIdList": references,
     }
     slots = "".join(slot(entry + name, values) for name, values in parameters.items())
-    query_id = xds.FIND_DOCUMENTS_BY_REFERENCE if query.references else xds.FIND_DOCUMENTS
+    query_id = xds.FIND_DOCUMENTS_BY_REFERENCE if references else xds.FIND_DOCUMENTS
     return _request(query_id, slots, "LeafClass")
 
 

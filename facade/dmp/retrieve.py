@@ -26,11 +26,12 @@ _X = f"{{{xds.XDSB}}}"
 _Key = tuple[str, str]
 
 
-def request(entries: Sequence[DocumentEntry], default_repository: str) -> str:
+def request(entries: Sequence[DocumentEntry], default_repository: str, home_community: str = "") -> str:
     """The RetrieveDocumentSetRequest of these entries, each once."""
+    home = f"<xds:HomeCommunityId>urn:oid:{text(home_community)}</xds:HomeCommunityId>" if home_community else ""
     keys = dict.fromkeys(_key(entry, default_repository) for entry in entries)
     documents = "".join(
-        f"<xds:DocumentRequest><xds:RepositoryUniqueId>{text(repository)}</xds:RepositoryUniqueId>"
+        f"<xds:DocumentRequest>{home}<xds:RepositoryUniqueId>{text(repository)}</xds:RepositoryUniqueId>"
         f"<xds:DocumentUniqueId>{text(unique_id)}</xds:DocumentUniqueId></xds:DocumentRequest>"
         for repository, unique_id in keys
     )

@@ -5,7 +5,9 @@ All go in INDIRECTE_RENFORCEE but the reference search, the only one plain INDIR
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import TypeVar
 
 import structlog
 from lxml import etree
@@ -18,11 +20,12 @@ from facade.dmp.errors import RegistryStatus, expect, read_status
 from facade.dmp.vihf import Mode
 from facade.domain.dmp import Association, DmpSession, DocumentAnswer, DocumentQuery, LotAnswer, LotQuery
 from facade.domain.document import DocumentEntry
-from facade.domain.errors import DmpRefused
+from facade.domain.errors import DmpRefused, DmpUnavailable
 
 _SEARCH = Transaction("TD3.1", "registry", "urn:ihe:iti:2007:RegistryStoredQuery")
 _RESPONSE = f"{{{xds.QUERY}}}AdhocQueryResponse"
 _BATCH = 20  # what the DMP takes in one GetDocumentsAndAssociations
+_Answer = TypeVar("_Answer", DocumentAnswer, LotAnswer)
 _log = structlog.get_logger(__name__)
 
 
@@ -45,16 +48,20 @@ class Searches:
     ) -> DocumentAnswer:
         """TD3.1 GetDocuments. By logical id every metadata version comes back.
 
-        Raises ValueError when ids of more than one kind are given: the query takes one.
+        Raises ValueError when ids of more than one kind are given: the query takes one. Raises DmpUnavailable
+        ``dmp.answer-mismatched`` when a document comes that was not asked for.
         """
         if sum(map(bool, (logical_ids, unique_ids, entry_uuids))) > 1:
             raise ValueError("GetDocuments takes ids of one kind")
         if logical_ids:
-            return self._documents(session, queries.get_by_logical_id(logical_ids))
+            answer = self._documents(session, queries.get_by_logical_id(logical_ids))
+            return _asked_for(answer, logical_ids, attrgetter("logical_id"))
         if unique_ids:
-            return self._documents(session, queries.get_by_unique_id(unique_ids))
+            answer = self._documents(session, queries.get_by_unique_id(unique_ids))
+            return _asked_for(answer, unique_ids, attrgetter("unique_id"))
         if entry_uuids:
-            return self._documents(session, queries.get_by_entry_uuid(entry_uuids))
+            answer = self._documents(session, queries.get_by_entry_uuid(entry_uuids))
+            return _asked_for(answer, entry_uuids, attrgetter("entry_uuid"))
         return DocumentAnswer(())
 
     def find_reference(self, session: DmpSession, unique_id: str) -> str | None:
@@ -75,7 +82,10 @@ class Searches:
         """TD3.1 GetSubmissionSetAndContents. Raises ValueError unless exactly one id is given."""
         if bool(entry_uuid) == bool(unique_id):
             raise ValueError("GetSubmissionSetAndContents takes one id")
-        return self._lots(session, queries.get_lot(entry_uuid, unique_id))
+        answer = self._lots(session, queries.get_lot(entry_uuid, unique_id))
+        if any((entry_uuid or unique_id) not in (lot.entry_uuid, lot.unique_id) for lot in answer.lots):
+            raise DmpUnavailable("dmp.answer-mismatched")
+        return answer
 
     def get_associations(self, session: DmpSession, entry_uuids: Sequence[str]) -> tuple[Association, ...]:
         """TD3.1 GetAssociations. A partial answer is a refusal: there is no telling which association is missing."""
@@ -92,12 +102,13 @@ class Searches:
         batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
         answers = [self._lots(session, queries.get_documents_and_associations(batch)) for batch in batches]
         entries = {entry.entry_uuid: entry for answer in answers for entry in answer.entries}
-        return LotAnswer(
+        whole = LotAnswer(
             (),
             tuple(entries.values()),
             tuple(dict.fromkeys(link for answer in answers for link in answer.associations)),
             tuple(warning for answer in answers for warning in answer.warnings),
         )
+        return _asked_for(whole, wanted, attrgetter("entry_uuid"))
 
     def _documents(self, session: DmpSession, body: str) -> DocumentAnswer:
         with self._channel.observed(_SEARCH):
@@ -131,6 +142,13 @@ def _entries(answer: etree._Element, session: DmpSession) -> tuple[tuple[Documen
         return tuple(entries), ()
     text = f"{unreadable} document entries could not be understood"
     return tuple(entries), (_warning("dmp.entry-unreadable", text),)
+
+
+def _asked_for(answer: _Answer, wanted: Iterable[str], key: Callable[[DocumentEntry], str]) -> _Answer:
+    """The answer, when it has no document but those asked for by these ids."""
+    if {key(entry).lower() for entry in answer.entries} - {each.lower() for each in wanted}:
+        raise DmpUnavailable("dmp.answer-mismatched")
+    return answer
 
 
 def _warning(code: str, text: str) -> DmpRefused:

@@ -131,7 +131,7 @@ class AssertionMaker:
 
     def _remember(self, key: _Key, made: str) -> None:
         with self._lock:
-            self._made[key] = (time.monotonic() + self._options.reuse_seconds, made)
+            self._made[key] = (time.monotonic() + self._options.reused_for, made)
             self._made.move_to_end(key)
             while len(self._made) > self._options.reuse_entries:
                 self._made.popitem(last=False)
@@ -172,7 +172,7 @@ class AssertionMaker:
             ("VIHF_Version", options.version),
             (options.mode_attribute, key.mode.value),
             ("urn:oasis:names:tc:xacml:2.0:resource:resource-id", key.patient),
-            ("Ressource_URN", "urn:dmp"),
+            ("Ressource_URN", options.resource_urn),
         ]
         last = [
             (_AUDIENCE, _SECRET if key.secret else ""),

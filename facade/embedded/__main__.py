@@ -23,9 +23,15 @@ def main() -> None:
 @_DATA
 @_PORT
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Journal; default DATA/dmp-log.jsonl.")
-def dmp(data: Path, port: int, log: Path | None) -> None:
+@click.option(
+    "--schemas",
+    envvar="EMBEDDED_DMP_SCHEMAS",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Folder of the standards' XSDs: every request must be valid.",
+)
+def dmp(data: Path, port: int, log: Path | None, schemas: Path | None) -> None:
     """Serve the embedded DMP over mutual TLS."""
-    run_dmp(data, port, log or data / "dmp-log.jsonl")
+    run_dmp(data, port, log or data / "dmp-log.jsonl", schemas)
 
 
 @main.command()

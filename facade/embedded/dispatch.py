@@ -13,6 +13,7 @@ from facade.embedded.journal import Journal
 from facade.embedded.misbehaviour import BEFORE, BadOrder, Fault, Misbehaviour
 from facade.embedded.registry import refuse_query, stored_query
 from facade.embedded.repository import refuse_retrieve, retrieve
+from facade.embedded.schemas import Schemas
 from facade.embedded.service import Dmp, Draft, Operation, Reply, Trail, refuse_registry
 from facade.embedded.soap import Message, SoapFault
 from facade.embedded.spoiling import Spoiler
@@ -85,11 +86,14 @@ class _Progress:
 class Dispatcher:
     """Serves the SOAP services."""
 
-    def __init__(self, dmp: Dmp, vihf: VihfReader, journal: Journal, orders: Misbehaviour) -> None:
+    def __init__(
+        self, dmp: Dmp, vihf: VihfReader, journal: Journal, orders: Misbehaviour, schemas: Schemas | None = None
+    ) -> None:
         self._dmp = dmp
         self._vihf = vihf
         self._journal = journal
         self._orders = orders
+        self._schemas = schemas
         self._spoiler = Spoiler(dmp.store)
 
     def serve(self, call: Call) -> Reply:
@@ -119,6 +123,8 @@ class Dispatcher:
         if operation is None:
             raise SoapFault("wsa:ActionNotSupported", "cette action n'est pas celle d'une opération de ce service")
         progress.trail = Trail(operation.transaction_of(message))
+        if self._schemas is not None:
+            self._schemas.check(message.body.getroottree().getroot())
         return operation, message
 
     def _misbehave_before(self, progress: _Progress) -> None:

@@ -19,6 +19,7 @@ from facade.embedded.issuer import create_issuer
 from facade.embedded.journal import Journal
 from facade.embedded.misbehaviour import Misbehaviour
 from facade.embedded.rights import Rights
+from facade.embedded.schemas import Schemas
 from facade.embedded.service import Dmp, Reply
 from facade.embedded.signature import Trust
 from facade.embedded.valuesets import ValueSets, rows
@@ -85,11 +86,15 @@ def _options(port: int) -> dict[str, Any]:
     }
 
 
-def create_dmp(world: World, log: Path, orders: Misbehaviour) -> Flask:
-    """The WSGI application of the embedded DMP. It needs gunicorn's socket for the client's certificate."""
+def create_dmp(world: World, log: Path, orders: Misbehaviour, schemas: Path | None = None) -> Flask:
+    """The WSGI application of the embedded DMP. It needs gunicorn's socket for the client's certificate.
+
+    ``schemas``: a folder of XSDs each request is then compared with.
+    """
     trust, sets = Trust(world.pki.ca), ValueSets.from_rows(rows("valuesets.csv"))
     dmp = Dmp(world.store(), Rights.from_rows(rows("rights.csv")), sets, trust)
-    dispatcher = Dispatcher(dmp, VihfReader(trust, sets), Journal(log), orders)
+    checked = None if schemas is None else Schemas(schemas)
+    dispatcher = Dispatcher(dmp, VihfReader(trust, sets), Journal(log), orders, checked)
     app = Flask("embedded-dmp")
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
 
@@ -150,7 +155,7 @@ def _context(world: World) -> ssl.SSLContext:
     return context
 
 
-def run_dmp(data_dir: Path, port: int, log: Path) -> None:
+def run_dmp(data_dir: Path, port: int, log: Path, schemas: Path | None = None) -> None:
     """Serve the embedded DMP until SIGTERM. Makes the data directory's content where it is missing."""
     world, orders = prepare(data_dir), Misbehaviour(data_dir)
     options = _options(port) | {
@@ -161,7 +166,7 @@ def run_dmp(data_dir: Path, port: int, log: Path) -> None:
         "cert_reqs": ssl.CERT_REQUIRED,
         "ssl_context": _tls(world, orders),
     }
-    _Server(lambda: create_dmp(world, log, orders), options).run()
+    _Server(lambda: create_dmp(world, log, orders, schemas), options).run()
 
 
 def run_issuer(data_dir: Path, port: int) -> None:

@@ -7,7 +7,7 @@ if the trace cannot be written the answer is not given (référentiel EXI 18).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -23,6 +23,7 @@ from facade.policy import access
 from facade.policy.vocabulary import Scope
 from facade.records.traces import Trace
 from facade.transactions.actor import Actor
+from facade.transactions.same_record import of_the_holder
 from facade.transactions.services import Services
 
 Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
@@ -160,6 +161,8 @@ class Case:
     ) -> tuple[Dossier, Answer]:
         """Send TD0.2 and a TD3.1 at the same time; judge the record before anything of the answer is looked at.
 
+        What an answer holds of another person is left out of it.
+
         ``refused`` makes an answer of the DMP's refusal to give one; without it that is the end of the act.
         """
         return self.opened(self.send(question), refused=refused)
@@ -181,7 +184,7 @@ class Case:
         """The second half of ``ask``: the record is judged, then its answer is given, or why there is none."""
         self.require(asked.dossier)
         if asked.answer is not None:
-            return asked.dossier, asked.answer
+            return asked.dossier, of_the_holder(asked.dossier, self.patient, asked.answer)
         if refused is not None and isinstance(asked.failure, DmpRefused):
             return asked.dossier, refused(asked.failure)
         raise asked.failure or NotFound.of("document.unknown")
@@ -197,6 +200,17 @@ class Case:
         self._judged.clear()
         for document in documents:
             self._note(self.act, _REPLAYED, document)
+
+    def known_as(self, documents: Iterable[DocumentEntry]) -> None:
+        """Note under which logical ids the DMP has the documents that were judged before they were sent."""
+        now = {document.unique_id: document for document in documents}
+        judged, self._judged = self._judged, {}
+        for (act, logical_id), one in judged.items():
+            known = now.get(one.document.unique_id) if one.document else None
+            if known is None:
+                self._judged[act, logical_id] = one
+            else:
+                self._judged[act, known.logical_id] = replace(one, document=known)
 
     def _decide(
         self, dossier: Dossier, document: DocumentEntry | None, act: Act, about: DocumentEntry | None

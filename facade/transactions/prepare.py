@@ -15,6 +15,7 @@ from facade.domain.errors import DmpRefused, InvalidInput, NotFound
 from facade.transactions.case import Case
 from facade.transactions.own_documents import own_document
 from facade.transactions.services import Services
+from facade.transactions.succession import Succession
 from facade.transactions.versions import named
 from facade.translation import attachment, cda_read, cda_write
 from facade.translation.base64_file import Base64File
@@ -60,7 +61,7 @@ class Prepared:
         """The relatesTo codes the DMP has no equivalent of."""
         return self.draft.unsupported_relations
 
-    def cda(self, entry: DocumentEntry, traits: Traits, replaced: DocumentEntry | None) -> Content:
+    def cda(self, entry: DocumentEntry, traits: Traits, line: Succession | None) -> Content:
         """The CDA that goes to the DMP: the one given, or a level 1 made around the file with ``entry`` as header."""
         if self.given is not None:
             return self.given
@@ -69,8 +70,9 @@ class Prepared:
             self.file,
             self.media_type,
             traits=traits,
-            replaced_unique_id=replaced.unique_id if replaced else "",
-            version_number=2 if replaced else 1,
+            set_id=line.set_id if line else "",
+            replaced_unique_id=line.replaced_unique_id if line else "",
+            version_number=line.version_number if line else 1,
         )
 
 

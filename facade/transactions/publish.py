@@ -14,16 +14,15 @@ from typing import Any
 from facade.domain.access import Act
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
-from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.ins import INS
-from facade.domain.masking import Flag
-from facade.records.reservations import Intent, Reservation, in_progress
+from facade.records.reservations import Intent, Reservation
 from facade.records.reservations import Request as LedgerRequest
-from facade.transactions import complete, render
+from facade.transactions import complete, outcome, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.prepare import Prepared, prepare, target_of_replacement
 from facade.transactions.services import Services
+from facade.transactions.succession import succession
 from facade.translation.document_in import DocumentContext
 from facade.translation.people_in import Fill
 from facade.translation.subject_in import Subject, read_subject
@@ -107,14 +106,13 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
-    _send(case, reservation, submission)
-    entries = tuple(document.entry for document in submission.documents)
+    entries = outcome.send(case, reservation, submission)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
     for draft, entry in zip(drafts, entries, strict=True):
         filled += complete.filled(draft.entry, entry)
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
-    lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid)
+    lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
     return Published(subject.ins, entries, resources, lot_id, filled, relations)
 
 
@@ -199,44 +197,29 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
     request = LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
     reservation = services.publications.reserve(intents, request, now=case.now)
     if reservation.state == "unknown":
-        _settle(case, reservation)
+        outcome.settle(case, reservation)
         reservation = services.publications.reserve(intents, request, now=case.now)
+        if reservation.replay:
+            outcome.note_hidden(case, _as_reserved(reservation, drafts))
     return reservation
-
-
-def _settle(case: Case, reservation: Reservation) -> None:
-    """Learn from the DMP whether a lot of unknown outcome was stored (TD3.1, reference search) and note it.
-
-    Raises Conflict ``publication.in-progress`` when that cannot be learnt here: the lot is another patient's, in
-    whose record this request has no business, or only a part of it is found.
-    """
-    services, found = case.services, {}
-    if any(document.patient != case.patient for document in reservation.documents):
-        raise in_progress()
-    for document in reservation.documents:
-        entry_uuid = services.gateway.find_reference(case.session, document.unique_id)
-        if entry_uuid is not None:
-            found[document.unique_id] = entry_uuid
-    if len(found) == len(reservation.documents):
-        services.publications.mark_stored(reservation.id, found, now=case.now)
-    elif found:
-        raise in_progress()
-    else:
-        services.publications.mark_failed(reservation.id, now=case.now)
 
 
 def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation) -> Published:
     """Answer a repeated request as the first time: same documents, same times filled in, nothing sent."""
     drafts = _drafts(case, subject, order, reservation.reserved_at)
-    logical_ids = {document.unique_id: document.logical_id for document in reservation.documents}
-    entries = tuple(
-        replace(draft.entry, unique_id=unique_id, logical_id=logical_id, entry_uuid=logical_id)
-        for draft, (unique_id, logical_id) in zip(drafts, logical_ids.items(), strict=True)
-    )
+    entries = _as_reserved(reservation, drafts)
     case.replayed(entries)
     resources = render.documents(case.services, case.patient, entries)
     lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
     return Published(case.patient, entries, resources, lot_id, (), ())
+
+
+def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:
+    """The documents of a repeated request under the ids they were published with the first time."""
+    return tuple(
+        replace(draft.entry, unique_id=known.unique_id, logical_id=known.logical_id, entry_uuid=known.logical_id)
+        for draft, known in zip(drafts, reservation.documents, strict=True)
+    )
 
 
 def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:
@@ -246,7 +229,8 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
     for draft in drafts:
         replaced = target_of_replacement(case, dossier, draft)
         named = complete.entry(draft.entry, traits)
-        content = draft.cda(named, traits, replaced)
+        line = succession(case, replaced) if replaced and draft.given is None else None
+        content = draft.cda(named, traits, line)
         entry = replace(
             named,
             replaces=replaced.entry_uuid if replaced else "",
@@ -255,63 +239,3 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
         )
         documents.append(NewDocument(entry, content))
     return Submission(replace(lot, authors=complete.authors(lot.authors, traits)), tuple(documents))
-
-
-def _send(case: Case, reservation: Reservation, submission: Submission) -> None:
-    """TD2.1, once. After an unknown outcome the DMP is asked whether it holds the documents: the truth is answered."""
-    services = case.services
-    logical_ids = {document.entry.unique_id: document.entry.logical_id for document in submission.documents}
-    lot_uuid = submission.lot.entry_uuid
-    try:
-        services.gateway.publish(case.session, submission)
-    except DmpUnavailable as error:
-        if not error.outcome_unknown:
-            services.publications.mark_failed(reservation.id, now=case.now)
-            raise
-        services.publications.mark_unknown(reservation.id, now=case.now)
-        _after_unknown_outcome(case, reservation, logical_ids, error)
-    except FacadeError as error:
-        if not _stored_all_the_same(case, reservation, error):
-            raise
-    services.publications.mark_stored(reservation.id, logical_ids, lot=lot_uuid, now=case.now)
-    for document in submission.documents:
-        if Flag.HIDDEN_FROM_PATIENT in document.entry.masking.flags:
-            services.hidden.note(document.entry, case.caller.structure.id, case.now)
-
-
-def _stored_all_the_same(case: Case, reservation: Reservation, error: FacadeError) -> bool:
-    """Settle a refused lot: whether the DMP holds it nevertheless. A SOAP fault may come after the effect.
-
-    Where the DMP cannot be asked, or holds a part of it, it stays unknown: the repeated request settles it.
-    """
-    services = case.services
-    if isinstance(error, DmpRefused) and error.channel == "fault":
-        try:
-            found = [services.gateway.find_reference(case.session, each.unique_id) for each in reservation.documents]
-        except FacadeError:
-            services.publications.mark_unknown(reservation.id, now=case.now)
-            return False
-        if all(found):
-            return True
-        if any(found):
-            services.publications.mark_unknown(reservation.id, now=case.now)
-            return False
-    services.publications.mark_failed(reservation.id, now=case.now)
-    return False
-
-
-def _after_unknown_outcome(
-    case: Case, reservation: Reservation, logical_ids: Mapping[str, str], error: DmpUnavailable
-) -> None:
-    """Return when every document is there; raise when none is, or when nobody can say."""
-    services = case.services
-    try:
-        there = [services.gateway.find_reference(case.session, unique_id) for unique_id in logical_ids]
-    except FacadeError:
-        raise DmpUnavailable("publication.unknown-outcome", outcome_unknown=True) from error
-    if all(there):
-        return
-    if any(there):
-        raise DmpUnavailable("publication.unknown-outcome", outcome_unknown=True) from error
-    services.publications.mark_failed(reservation.id, now=case.now)
-    raise DmpUnavailable("publication.not-stored") from error

@@ -1,6 +1,7 @@
 """Whether this facade can serve: database, DMP reachable, certificates valid for more than seven days.
 
-And what will stop it soon: the end of a structure's AIR self-homologation is told sixty days before (EXI 29).
+And what will stop it soon: the end of a structure's AIR self-homologation is told sixty days before (EXI 29), that of
+a certificate as well.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from facade.policy.access import homologation_warning
 from facade.transactions.services import Services
 
 _LONG_ENOUGH = timedelta(days=7)
+_SOON = timedelta(days=60)
 
 
 def readiness(services: Services) -> list[str]:
@@ -29,9 +31,16 @@ def readiness(services: Services) -> list[str]:
 
 
 def warnings(services: Services) -> list[str]:
-    """Structures whose homologation ends soon or has ended: their professionals can then no longer read (EXI 29)."""
+    """Structures whose homologation ends soon or has ended: their professionals can then no longer read (EXI 29).
+
+    And our certificates that end soon: a new one takes weeks to order.
+    """
     now = services.clock()
-    found = []
+    found = [
+        f"certificate {name} ends on {end:%Y-%m-%d}, renew it"
+        for name, end in services.gateway.certificate_expiry().items()
+        if now + _LONG_ENOUGH < end <= now + _SOON
+    ]
     for structure in services.settings.structures:
         end = structure.homologated_until
         left = homologation_warning(

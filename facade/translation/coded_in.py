@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from facade.domain.document import Coded, ReferenceId
 from facade.translation.identifiers import URI_SYSTEM, is_oid
-from facade.translation.problems import Problems, shown
+from facade.translation.problems import LONGEST_VALUE, Problems, shown
 from facade.translation.resources import child, codings, objects, text
 from facade.translation.tables import CodeTables, Json, ValueSet
 from facade.translation.vocabulary import SNOMED
@@ -63,7 +63,9 @@ def read_references(
         elif not text(identifier, "value") or (authority and not is_oid(authority)):
             problems.add("related.identifier-malformed", path)
         else:
-            references.append(ReferenceId(text(identifier, "value"), authority, kinds[0]))
+            value = text(identifier, "value")
+            problems.fits(path, f"{value}^^^&{authority}&ISO^{kinds[0]}", LONGEST_VALUE)
+            references.append(ReferenceId(value, authority, kinds[0]))
     return tuple(references)
 
 

@@ -17,7 +17,7 @@ from facade.translation.document_reading import DOC, DocumentContext, DocumentRe
 from facade.translation.document_rules import read_relations, refuse_modifiers
 from facade.translation.identifiers import DocumentTarget, read_unique_id
 from facade.translation.people_in import Fill
-from facade.translation.problems import shown
+from facade.translation.problems import LONGEST_TEXT, shown
 from facade.translation.resources import Index, child, index_of, objects, resolve, text
 from facade.translation.subject_in import Subject, read_named, source_patient
 from facade.translation.tables import Json
@@ -98,6 +98,14 @@ class _Reading(DocumentReading):
                 objects(self.where, "related"), self.tables, self.problems, f"{DOC}.context.related"
             ),
         }
+        title = self.first_said(
+            "attachment.title",
+            text(self.attachment, "title"),
+            self.header("title"),
+            type_code.display if type_code else "",
+        )
+        self.problems.fits(f"{DOC}.content.attachment.title", title, LONGEST_TEXT)
+        comments = self.problems.fits(f"{DOC}.description", text(self.resource, "description"), LONGEST_TEXT)
         format_code, facility, practice = codes
         if not (type_code and class_code and format_code and facility and practice and creation):
             return None
@@ -110,10 +118,8 @@ class _Reading(DocumentReading):
             practice=practice,
             authors=authors,
             legal_authenticator=authenticator,
-            title=self.first_said(
-                "attachment.title", text(self.attachment, "title"), self.header("title"), type_code.display
-            ),
-            comments=text(self.resource, "description"),
+            title=title,
+            comments=comments,
             creation_time=creation,
             service_start=start,
             service_stop=stop,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from facade.domain.errors import InvalidInput, Problem
 
+# rim.xsd: FreeFormText (titles, comments) and LongName (the values of slots).
+LONGEST_TEXT, LONGEST_VALUE = 1024, 256
+
 
 class Problems:
     """A list of problems being made. ``check`` raises one InvalidInput that holds them all."""
@@ -18,6 +21,12 @@ class Problems:
     def take(self, error: InvalidInput) -> None:
         """Note the problems of an error raised by a smaller reader."""
         self.found.extend(error.problems)
+
+    def fits(self, element: str, value: str, limit: int) -> str:
+        """``value``; noted as a problem when it is longer than the registry's schema allows."""
+        if len(value) > limit:
+            self.add("text.too-long", element, length=str(len(value)), limit=str(limit))
+        return value
 
     def check(self) -> None:
         """Raise InvalidInput when anything was noted."""

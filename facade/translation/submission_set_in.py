@@ -16,7 +16,7 @@ from facade.domain.errors import InvalidInput
 from facade.translation.coded_in import texts
 from facade.translation.identifiers import URI_SYSTEM, is_oid, read_unique_id
 from facade.translation.people_in import Fill, sector_of
-from facade.translation.problems import Problems, shown
+from facade.translation.problems import LONGEST_TEXT, Problems, shown
 from facade.translation.resources import child, codings, extensions, objects, text
 from facade.translation.subject_in import Subject
 from facade.translation.tables import CodeTables, Json
@@ -77,6 +77,8 @@ def read_submission_set(
     submitted = reading.date()
     if resource.get("status") != "current" or resource.get("mode") != "working":
         reading.problems.add("submission-set.status", "List.status", "List.mode")
+    title = reading.problems.fits("List.title", text(resource, "title"), LONGEST_TEXT)
+    comments = reading.problems.fits("List.note", "\n".join(texts(resource, "note")), LONGEST_TEXT)
     reading.problems.check()
     if content_type is None:
         raise InvalidInput.of("code.no-default", "List")
@@ -87,8 +89,8 @@ def read_submission_set(
         content_type=content_type,
         authors=tuple(authors[:1]),
         submission_time=submitted,
-        title=text(resource, "title"),
-        comments="\n".join(texts(resource, "note")),
+        title=title,
+        comments=comments,
         entry_uuid=context.entry_uuid,
     )
     return lot, tuple(reading.filled)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 
 import pytest
+from lxml import etree
 
 from tests.support.api import (
     SUPERSEDED,
@@ -22,6 +23,7 @@ from tests.support.api import (
 )
 from tests.support.demo import RunningDemo, codes_of, ids_of, pdf
 
+HL7 = "{urn:hl7-org:v3}"
 WRITER, READER = "author-doctor", "nurse"
 
 
@@ -42,6 +44,25 @@ def test_a_replaced_document_becomes_superseded(demo: RunningDemo, named_by: str
     written = {trace.act: trace for trace in traces.new() if trace.act in ("publish", "replace")}
     assert set(written) == {"publish", "replace"}
     assert written["publish"].document_unique_id == new["masterIdentifier"]["value"].removeprefix("urn:oid:")
+
+
+def test_versions_of_a_document_share_one_set_and_count_up(demo: RunningDemo) -> None:
+    versions = [demo.publish(WRITER, "adult")]
+    for _ in range(2):
+        target = {"reference": f"DocumentReference/{versions[-1]['id']}"}
+        versions.append(demo.publish(WRITER, "adult", relatesTo=[{"code": "replaces", "target": target}]))
+    headers = []
+    for each in versions:
+        accept = {"Accept": "application/xml"}
+        cda = etree.fromstring(demo.call(READER, "GET", f"/Binary/{each['id']}", headers=accept).content)
+        found = [
+            cda.find(f"{HL7}{path}")
+            for path in ("setId", "versionNumber", f"relatedDocument/{HL7}parentDocument/{HL7}id")
+        ]
+        headers.append(tuple("" if node is None else node.get("root") or node.get("value") for node in found))
+    first, second, third = (each["masterIdentifier"]["value"].removeprefix("urn:oid:") for each in versions)
+    assert headers == [(first, "1", ""), (first, "2", first), (first, "3", second)]
+    assert third not in (first, second)
 
 
 def _superseded(demo: RunningDemo, old: str, new: str) -> None:

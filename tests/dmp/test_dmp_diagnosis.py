@@ -236,6 +236,10 @@ SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         (credential(CLIENT), credential(usage(commitment=True)), []),
         (credential(SERVER), credential(), ["AUTH_CLI: our certificate is not meant for TLS clients"]),
         (credential(CLIENT), credential(usage()), ["SIGN: our certificate is not meant for signing"]),
+        (credential(CLIENT), credential(CLIENT, usage(signature=True)), ["SIGN: our certificate is not meant for sig"]),
+        (credential(CLIENT), credential(CLIENT, usage(commitment=True)), []),
+        (credential(usage(commitment=True)), credential(), ["AUTH_CLI: our certificate is not meant for TLS"]),
+        (credential(usage(signature=True)), credential(), []),
         (credential(days=-1), credential(), ["AUTH_CLI: our certificate expired on 2026-02-02 00:00 UTC"]),
         (credential(), credential(days=-1), ["SIGN: our certificate expired on 2026-02-02 00:00 UTC"]),
         (credential(), credential(unit="1990000001"), ["AUTH_CLI and SIGN belong to different structures"]),
@@ -246,3 +250,9 @@ def test_our_own_certificates(auth: Credential, sign: Credential, words: list[st
     found = diagnosis.of_certificates(auth, sign, NOW)
     assert len(found) == len(words)
     assert all(each.startswith(expected) for each, expected in zip(found, words, strict=True))
+
+
+def test_one_certificate_for_both() -> None:
+    both = credential()
+    [found] = diagnosis.of_certificates(both, both, NOW)
+    assert found.startswith("AUTH_CLI and SIGN are the same certificate")

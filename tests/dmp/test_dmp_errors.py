@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from facade.dmp import xds
 from facade.dmp.errors import classify, read_status
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.xmlsafe import parse
+from tests.support.shelf import on_the_shelf
 
 TABLES = Path(__file__).parents[2] / "mappings" / "errors"
 ERROR = "urn:oasis:names:tc:ebxml-regrep:ErrorSeverityType:Error"
@@ -22,6 +24,7 @@ def table(name: str) -> list[dict[str, str]]:
 
 
 ROWS = table("dmp.csv")
+MESSAGES = [row for row in ROWS if row["text_match"]]
 
 
 def response(status: str, *errors: tuple[str, str]) -> etree._Element:
@@ -112,7 +115,15 @@ def test_a_typographic_apostrophe_changes_nothing() -> None:
 
 def test_every_code_of_the_table_of_ihe_is_there() -> None:
     wanted = {
+        "DocumentQueued",
+        "FHIRDocumentNotSupported",
         "InvalidDocumentContent",
+        "UnavailableRecipient",
+        "UnknownRecipient",
+        "UnmodifiableMetadataError",
+        "ReferencesExistException",
+        "XDSMetadataAnnotationError",
+        "XDSUnreferencedObjectException",
         "PartialAppendContentNotProcessed",
         "PartialFolderContentNotProcessed",
         "PartialRelationshipContentNotProcessed",
@@ -159,3 +170,21 @@ def test_every_code_of_the_table_of_ihe_is_there() -> None:
         "XDSPatientIDReconciliationError",
     }
     assert wanted <= {row["code"] for row in ROWS}
+
+
+REFERENCE = on_the_shelf("reference/dmp-interface.md")
+
+
+@pytest.mark.skipif(REFERENCE is None, reason="no shelf with the reference (set DMP_SHELF to one)")
+def test_every_code_and_message_of_the_reference_is_there() -> None:
+    """The codes anywhere in its text, the messages in the table of its section on errors."""
+    assert REFERENCE is not None
+    text = REFERENCE.read_text()
+    codes = set(re.findall(r"`(DMP[A-Z]\w+|XDS\w+(?:Error|Id|DoesNotMatch))`", text))
+    assert len(codes) > 8
+    assert codes - {row["code"] for row in ROWS} == set()
+    section = text[text.index("## 4. Errors") : text.index("## 5.")]
+    messages = set(re.findall(r'"([^"`]{20,}?)…?"', section))
+    assert len(messages) > 5
+    unknown = [each for each in messages if classify(DmpRefused("Sender", each, "fault"), MESSAGES) is None]
+    assert unknown == []

@@ -16,7 +16,7 @@ from facade.dmp.gateway import SoapGateway
 from facade.domain.access import Purpose
 from facade.domain.caller import CallerKind
 from facade.domain.dmp import DmpGateway, DocumentQuery
-from facade.domain.document import Availability, DocumentEntry, ReferenceId
+from facade.domain.document import Availability, Coded, DocumentEntry, ReferenceId
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.ins import INS
 from tests.support import dmp_answers as answers
@@ -244,3 +244,14 @@ def test_no_patient_name_token_or_content_is_logged_or_raised(
     shown = f"{logs} {[(str(each), repr(each), each.problems) for each in raised]} {capsys.readouterr()}"
     assert not [secret for secret in secrets if secret in shown]
     assert not [secret for secret in secrets if secret in repr(gateway)]
+
+
+def test_many_codes_are_spread_over_values_a_registry_can_hold(server: DmpServer, gateway: SoapGateway) -> None:
+    """rim.xsd: a Value is a LongName, 256 characters at most; several of a code are alternatives."""
+    codes = tuple(Coded(f"{number}-1", "2.16.840.1.113883.6.1") for number in range(80))
+    server.respond = answers.plain(answers.search())
+    gateway.find_documents(session(), DocumentQuery(type_codes=codes))
+    values = slots(body(server.seen[0]))["$XDSDocumentEntryTypeCode"]
+    assert max(map(len, values)) <= 256
+    assert ",".join(value[1:-1] for value in values) == ",".join(f"'{each.code}^^{each.scheme}'" for each in codes)
+    assert len(values) < len(codes) / 5

@@ -272,7 +272,8 @@ def test_administrative_data(server: DmpServer, make_gateway: Make, kind: Caller
     gateway = make_gateway(observer=lambda name, _, __: told.append(name))
     server.respond = answers.plain(
         '<PRPA_IN201308UV02 xmlns="urn:hl7-org:v3"><acknowledgement typeCode="AA"/><controlActProcess><subject>'
-        "<registrationEvent><subject1><patient><statusCode code='active'/><patientPerson><name>"
+        f'<registrationEvent><subject1><patient><id root="{PATIENT.kind.value}" extension="{PATIENT.value}"/>'
+        "<statusCode code='active'/><patientPerson><name>"
         '<given>DOMINIQUE</given><family qualifier="SP">PAT-TROIS</family></name><birthTime value="19790328"/>'
         "</patientPerson></patient></subject1></registrationEvent></subject><queryAck>"
         '<queryResponseCode code="OK"/></queryAck></controlActProcess></PRPA_IN201308UV02>'

@@ -8,9 +8,12 @@ from facade.dmp import hl7v3
 from facade.dmp.config import DmpConfig
 from facade.domain.dossier import Authorisation, Dossier
 from facade.domain.errors import DmpRefused, DmpUnavailable
+from facade.domain.ins import INS
 from facade.xmlsafe import parse
 from tests.support.dmp_callers import PATIENT
 
+ASKED = hl7v3.Asked(PATIENT)
+IDS = f'<id root="{PATIENT.kind.value}" extension="{PATIENT.value}"/>'
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 
@@ -38,19 +41,21 @@ def answer(
     ack: str = '<acknowledgement typeCode="AA"/>',
     lines: str = attention("AUTORISATION", 'xsi:type="CE" code="VALIDE"') + attention("STATUT_MT", 'value="true"'),
     patient: str = f'<statusCode code="active"/>{PERSON}',
+    ids: str = IDS,
+    query_id: str = "",
 ) -> bytes:
-    subject = (
-        f"<subject><registrationEvent><subject1><patient>{patient}</patient></subject1></registrationEvent></subject>"
-    )
+    subject = f"<subject1><patient>{ids}{patient}</patient></subject1>"
+    subject = f"<subject><registrationEvent>{subject}</registrationEvent></subject>"
     return (
         f'<PRPA_IN201308UV02 xmlns="urn:hl7-org:v3" {XSI}>{ack}{lines}<controlActProcess>'
-        f'{subject if patient else ""}<queryAck><queryResponseCode code="{code}"/></queryAck></controlActProcess>'
+        f"{subject if patient else ''}<queryAck>{query_id}"
+        f'<queryResponseCode code="{code}"/></queryAck></controlActProcess>'
         "</PRPA_IN201308UV02>"
     ).encode()
 
 
 def read(**changes: str) -> Dossier:
-    return hl7v3.read_existence(parse(answer(**changes)))
+    return hl7v3.read_existence(parse(answer(**changes)), ASKED)
 
 
 def test_an_open_record_with_authorisation() -> None:
@@ -156,11 +161,40 @@ def test_an_answer_that_says_nothing_is_not_believed(broken: dict[str, str]) -> 
     with pytest.raises(DmpUnavailable, match=r"dmp\.answer-invalid"):
         read(**broken)
     with pytest.raises(DmpUnavailable):
-        hl7v3.read_existence(parse(b"<other/>"))
+        hl7v3.read_existence(parse(b"<other/>"), ASKED)
+
+
+OTHER = hl7v3.Asked(INS.of("1.2.250.1.213.1.4.10", "155117512345674"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ids": f'<id root="{PATIENT.kind.value}" extension="{OTHER.patient.value}"/>'},
+        {"ids": f'<id root="1.2.250.1.213.1.4.8" extension="{PATIENT.value}"/>'},
+        {"ids": ""},
+        {"query_id": f'<queryId root="{OTHER.query_id}"/>'},
+        {"ack": f'<acknowledgement typeCode="AA"><targetMessage><id root="{OTHER.message_id}"/></targetMessage>'
+         "</acknowledgement>"},
+        {"query_id": f'<queryId root="{OTHER.query_id}"/>', "code": "NF", "patient": ""},
+    ],
+)  # fmt: skip
+def test_the_answer_to_another_question_is_not_believed(changes: dict[str, str]) -> None:
+    with pytest.raises(DmpUnavailable, match=r"dmp\.answer-mismatched"):
+        read(**changes)
+
+
+def test_a_record_held_under_another_ins_by_now() -> None:
+    ids = f'<id root="{PATIENT.kind.value}" extension="{OTHER.patient.value}"/>'
+    assert read(ids=ids, query_id=f'<queryId root="{ASKED.query_id}"/>').exists
+
+
+def test_an_old_ins_c_beside_the_ins() -> None:
+    assert read(ids=f'<id root="1.2.250.1.213.1.4.2" extension="1234567890123456789012"/>{IDS}').exists
 
 
 def test_the_request(config: DmpConfig) -> None:
-    root = parse(hl7v3.existence_request(config, PATIENT, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)).encode())
+    root = parse(hl7v3.existence_request(config, ASKED, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)).encode())
     ns = {"h": "urn:hl7-org:v3"}
 
     def one(path: str) -> str:

@@ -113,7 +113,7 @@ def test_certificate_expiry(make_gateway: Callable[..., SoapGateway], auth: Issu
         {"base_url": "http://dmp.example"},
         {"vihf": VihfOptions(hash="md5")},
         {"lot_signature_hash": "md5"},
-        {"services": {"registry": "r"}},
+        {"services": {"registery": "r"}},
         {"read_attempts": 0},
         {"pool_size": 0},
     ],

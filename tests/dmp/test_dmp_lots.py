@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from facade.dmp.ebrim_parts import Ids, association
 from facade.dmp.gateway import SoapGateway
 from facade.domain.dmp import Association, AssociationType, LotQuery
 from facade.domain.document import Availability, Coded, SubmissionSet, XdsTime
-from facade.domain.errors import DmpRefused
+from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.domain.ins import INS
 from facade.xmlsafe import parse
 from tests.support import dmp_answers as answers
@@ -158,7 +159,7 @@ def test_partial_and_unreadable_lots_are_said(server: DmpServer, gateway: SoapGa
     ("ids", "expected"),
     [
         ({"entry_uuid": STORED.entry_uuid}, {"$XDSSubmissionSetEntryUUID": [f"'urn:uuid:{STORED.entry_uuid}'"]}),
-        ({"unique_id": "1.2.3"}, {"$XDSSubmissionSetUniqueId": ["'1.2.3'"]}),
+        ({"unique_id": STORED.unique_id}, {"$XDSSubmissionSetUniqueId": [f"'{STORED.unique_id}'"]}),
     ],
 )
 def test_get_lot(server: DmpServer, gateway: SoapGateway, ids: dict[str, str], expected: dict[str, list[str]]) -> None:
@@ -196,7 +197,7 @@ def test_documents_and_associations_in_batches(
     server: DmpServer, gateway: SoapGateway, count: int, sizes: list[int]
 ) -> None:
     server.respond = answers.plain(answers.search(document() + member()))
-    wanted = [f"{number}" for number in range(count)]
+    wanted = [ENTRY_STORED.entry_uuid, *(f"{number}" for number in range(1, count))][:count]
     answer = gateway.get_documents_and_associations(session(), [*wanted, *wanted[:3]])
     asked = [slots(body(seen))["$XDSDocumentEntryEntryUUID"] for seen in server.seen]
     assert [len(each) for each in asked] == sizes
@@ -204,3 +205,17 @@ def test_documents_and_associations_in_batches(
     assert answer.lots == ()
     assert answer.entries == ((ENTRY_STORED,) if count else ())
     assert answer.associations == ((MEMBER,) if count else ())
+
+
+def test_a_lot_or_a_document_that_was_not_asked_for_is_not_believed(server: DmpServer, gateway: SoapGateway) -> None:
+    server.respond = answers.plain(answers.search(package(STORED) + document() + member()))
+    asked: list[Callable[[], object]] = [
+        lambda: gateway.get_lot(session(), unique_id="1.2.3"),
+        lambda: gateway.get_documents_and_associations(session(), ["another"]),
+        lambda: gateway.get_documents(session(), entry_uuids=["another"]),
+        lambda: gateway.get_documents(session(), logical_ids=["another"]),
+        lambda: gateway.get_documents(session(), unique_ids=["1.2.3"]),
+    ]
+    for ask in asked:
+        with pytest.raises(DmpUnavailable, match=r"dmp\.answer-mismatched"):
+            ask()

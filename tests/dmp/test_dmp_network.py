@@ -10,11 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from facade.dmp import xds
+from facade.dmp.config import DmpConfig
 from facade.dmp.ebrim_parts import Ids
 from facade.dmp.ebrim_write import extrinsic_object
 from facade.dmp.gateway import SoapGateway
+from facade.dmp.keys import tls_context
 from facade.dmp.multipart import MultipartBody, Part
 from facade.domain.content import Content
 from facade.domain.dmp import DocumentQuery
@@ -305,3 +308,23 @@ def test_a_document_is_sent_in_slices_that_each_have_their_time(server: DmpServe
     server.respond = answers.plain(answers.registry())
     gateway.publish(session(), submission_of(content))
     assert content in server.seen[0].body
+
+
+def test_tls_1_3_is_preferred_and_1_2_has_a_documented_suite(pki: Pki, config: DmpConfig) -> None:
+    context = tls_context(config)
+    server = DmpServer(pki, pki.issue("rsa-server", key=rsa.generate_private_key(65537, 2048)))
+
+    def negotiated() -> tuple[str | None, str]:
+        with (
+            socket.create_connection(("localhost", server.port), 5) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as tls,
+        ):
+            suite = tls.cipher()
+            return tls.version(), suite[0] if suite else ""
+
+    try:
+        assert negotiated()[0] == "TLSv1.3"
+        server._context.maximum_version = ssl.TLSVersion.TLSv1_2
+        assert negotiated() == ("TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384")
+    finally:
+        server.close()

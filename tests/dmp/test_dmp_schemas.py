@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -15,26 +13,25 @@ from lxml import etree
 from facade.dmp import queries, xds
 from facade.dmp.gateway import SoapGateway
 from facade.domain.dmp import DocumentQuery, LotQuery
-from facade.domain.document import Availability, XdsTime
+from facade.domain.document import Availability, Coded, ReferenceId, XdsTime
 from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.domain.masking import Flag, Level, Masking
 from tests.support.dmp_callers import PATIENT, session
 from tests.support.dmp_entries import CDA, ENTRY, LOT, SUBMISSION, submission_of
 from tests.support.dmp_server import SOAP, DmpServer
+from tests.support.shelf import on_the_shelf
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = (
-    [Path(os.environ["DMP_SCHEMAS"])] if "DMP_SCHEMAS" in os.environ else sorted(ROOT.parent.glob("*/data/schemas"))
-)
-pytestmark = pytest.mark.skipif(
-    not any(folder.is_dir() for folder in FOLDERS), reason="no folder with the XSDs (set DMP_SCHEMAS to one)"
-)
+SCHEMAS = on_the_shelf("data/schemas")
+pytestmark = pytest.mark.skipif(SCHEMAS is None, reason="no shelf with the XSDs (set DMP_SHELF to one)")
+MANY = tuple(Coded(f"{number}-1", "2.16.840.1.113883.6.1") for number in range(80))
+REFERENCES = tuple(ReferenceId(f"{number}", "1.2.3", "urn:ihe:iti:xds:2013:accession") for number in range(9))
 XOP = "{http://www.w3.org/2004/08/xop/include}Include"
 
 
 @cache
 def schema(name: str) -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(FOLDERS[0] / name))
+    assert SCHEMAS is not None
+    return etree.XMLSchema(etree.parse(SCHEMAS / name))
 
 
 def valid(element: etree._Element, name: str) -> None:
@@ -110,6 +107,7 @@ def test_search(server: DmpServer, gateway: SoapGateway) -> None:
         queries.get_lot(ENTRY.entry_uuid, ""),
         queries.get_lot("", "1.2.3"),
         queries.find_lots(PATIENT, LotQuery()),
+        queries.find_documents(PATIENT, DocumentQuery(type_codes=MANY, events=MANY, references=REFERENCES)),
         queries.find_lots(
             PATIENT, LotQuery(content_types=(LOT.content_type,), author_person="<&'", source_ids=("1.2",))
         ),

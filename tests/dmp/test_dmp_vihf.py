@@ -262,6 +262,14 @@ def test_an_assertion_is_not_reused_beyond_its_time(maker: Maker) -> None:
     assert one.assertion(session(), Mode.REINFORCED, fresh=False) != first
 
 
+def test_an_assertion_is_not_reused_when_its_conditions_may_end_on_the_way(maker: Maker) -> None:
+    one = maker(conditions_seconds=1, reuse_seconds=120.0)
+    first = one.assertion(session(), Mode.REINFORCED, fresh=False)
+    assert one.assertion(session(), Mode.REINFORCED, fresh=False) == first
+    time.sleep(0.51)
+    assert one.assertion(session(), Mode.REINFORCED, fresh=False) != first
+
+
 def test_the_memory_of_assertions_is_bounded(maker: Maker) -> None:
     one = maker(reuse_entries=2)
     first = one.assertion(session(id="a"), Mode.REINFORCED, fresh=False)

@@ -50,6 +50,10 @@ def _reliability(code: str) -> Change:
     return change
 
 
+ACCESSION = {
+    "type": {"coding": [{"system": "urn:ietf:rfc:3986", "code": "urn:ihe:iti:xds:2013:accession"}]},
+    "system": "urn:oid:1.2.3",
+}
 TEST_INS = "urn:oid:1.2.250.1.213.1.4.10"
 PUBLICATIONS: dict[str, tuple[Change, int, str]] = {
     "a local identifier instead of an INS": (_subject("urn:oid:1.2.3.4", "12345"), 422, "identity.not-qualified"),
@@ -74,6 +78,21 @@ PUBLICATIONS: dict[str, tuple[Change, int, str]] = {
         lambda resource: _attachment(resource).update(size=1),
         422,
         "attachment.size-mismatch",
+    ),
+    "a title no registry can hold": (
+        lambda resource: _attachment(resource).update(title="t" * 1025),
+        422,
+        "text.too-long",
+    ),
+    "a description no registry can hold": (
+        lambda resource: resource.update(description="d" * 1025),
+        422,
+        "text.too-long",
+    ),
+    "a reference no registry can hold": (
+        lambda resource: resource.update(context={"related": [{"identifier": ACCESSION | {"value": "A" * 256}}]}),
+        422,
+        "text.too-long",
     ),
     "base64 that is not": (lambda resource: _attachment(resource).update(data="%%%"), 400, "attachment.not-base64"),
     "a CDA with a DOCTYPE": (

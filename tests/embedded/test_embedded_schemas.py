@@ -13,20 +13,23 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from tests.support.embedded import RawClient
+from facade.embedded.world import World
+from tests.support.embedded import RawClient, free_port, running
 from tests.support.embedded_answer import Received, take_apart
 from tests.support.embedded_lot import Document
 from tests.support.embedded_vihf import Vihf
 from tests.support.embedded_words import INDIRECT, NS, TD03, TD04, TD16, TD32, WSSE
+from tests.support.shelf import on_the_shelf
 
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 STATUS = "urn:oasis:names:tc:ebxml-regrep:StatusType:"
-SCHEMAS = Path(__file__).parents[3] / "shared" / "data" / "schemas"
-pytestmark = pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the standards' schemas are not on this machine")
+SCHEMAS = on_the_shelf("data/schemas")
+pytestmark = pytest.mark.skipif(SCHEMAS is None, reason="the standards' schemas are not on this machine")
 
 
 @cache
 def _schema(name: str) -> etree.XMLSchema:
+    assert SCHEMAS is not None
     return etree.XMLSchema(etree.parse(SCHEMAS / name))
 
 
@@ -235,3 +238,16 @@ def test_the_stored_lot_and_its_links_are_ebrim(raw: RawClient) -> None:
 def test_a_plain_answer_is_read_as_one(raw: RawClient) -> None:
     response = raw.session.post(f"{raw.url}/patients", data=b"x", headers={"Content-Type": "text/plain"})
     assert take_apart(response).parts == {}
+
+
+def test_with_the_schemas_at_hand_no_request_is_taken_that_is_not_valid(embedded_world: World, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log.jsonl"
+    with running(embedded_world.data, "dmp", port, "--schemas", str(SCHEMAS), "--log", str(log)):
+        client = RawClient(embedded_world, port, log)
+        assert client.existence().status == 200
+        assert client.provide(Document()).outcome == "Success"
+        assert client.find().outcome == "Success"
+        wrong = client.query("urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d", {}, returns="Everything")
+        assert wrong.status == 400
+        assert b"AdhocQueryRequest is not valid" in etree.tostring(wrong.envelope)
+        client.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -17,8 +16,9 @@ from tests.support.embedded_answer import TD02_BODY, Received
 from tests.support.embedded_lot import Document, slot
 from tests.support.embedded_vihf import Vihf
 from tests.support.embedded_words import INDIRECT, NS, TD02, TD03, TD04, TD16, TD21, TD31, TD32, TD33, cx, oid
+from tests.support.shelf import on_the_shelf
 
-MATRICES = Path(__file__).parents[3] / "shared" / "data" / "matrices"
+MATRICES = on_the_shelf("data/matrices")
 SERVICES = {
     TD02: "patients",
     TD03: "habilitations",
@@ -160,9 +160,10 @@ def _expected(sheet: str, cell: str) -> str:
     return _CELLS.get(note, right)
 
 
-@pytest.mark.skipif(not MATRICES.is_dir(), reason="the official sheets are not on this machine")
+@pytest.mark.skipif(MATRICES is None, reason="the official sheets are not on this machine")
 @pytest.mark.parametrize("mode", _SHEETS)
 def test_the_table_of_rights_is_the_official_one(mode: str) -> None:
+    assert MATRICES is not None
     sheet = _SHEETS[mode]
     with (MATRICES / sheet).open(encoding="utf-8", newline="") as lines:
         official = list(csv.DictReader(lines))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from facade.embedded.misbehaviour import behave, order
+from facade.embedded.misbehaviour import KINDS, behave, order
 from tests.support.api import submission
 from tests.support.demo import RunningDemo, codes_of, ids_of, pdf, running_demo
 
-KINDS = ("List", "DocumentReference")
+MADE = ("List", "DocumentReference")
 # fault, how many times it happens (None: always), status and code a search is answered with
 SEARCHES: list[tuple[str, int | None, int, str]] = [
     ("delay", 1, 200, ""),
@@ -33,6 +35,8 @@ RETRIEVALS: list[tuple[str, int, str]] = [
     ("other-answer", 502, "dmp.answer-mismatched"),
     ("close-mid", 503, "dmp.connection-lost"),
 ]
+
+HERE = sorted(Path(__file__).parent.glob("test_*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +125,7 @@ def test_an_incomplete_answer_never_shows_what_a_later_version_hides(faulty: Run
     """The half of the answer that comes holds the version from before the document was masked."""
     lot = faulty.post("author-doctor", "", submission(faulty, "adult")).json()["entry"]
     places = [each["response"]["location"].split("/") for each in lot]
-    sealed, document = (places[number][places[number].index(kind) + 1] for number, kind in enumerate(KINDS))
+    sealed, document = (places[number][places[number].index(kind) + 1] for number, kind in enumerate(MADE))
     published = faulty.call("author-doctor", "GET", f"/DocumentReference/{document}").json()
     assert faulty.label("author-doctor", document, "MASQUE_PS").status_code == 200
     misbehave(faulty, "TD3.1", "partial-success")
@@ -181,3 +185,9 @@ def test_a_dmp_that_refuses_the_connection_is_unavailable(faulty: RunningDemo, w
     order(faulty.data, [{"what": what, "times": None}])
     answer = faulty.search("nurse", "adult")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+
+
+def test_every_kind_of_misbehaviour_is_met_by_a_client() -> None:
+    """A kind that is added to the embedded DMP needs a test of what the FHIR client gets."""
+    met = {path.stem: set(re.findall(r'"([a-z]+(?:-[a-z0-9]+)+|delay)"', path.read_text())) for path in HERE}
+    assert set(KINDS) - set().union(*met.values()) == set()

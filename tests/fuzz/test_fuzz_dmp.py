@@ -60,7 +60,7 @@ def test_the_answers_that_are_spoiled_are_read_when_they_are_whole() -> None:
     assert (found.unique_id, found.authors, unreadable) == (ENTRY.unique_id, ENTRY.authors, 0)
     parsed = _answered(DOCUMENTS.content_type, DOCUMENTS.body)
     assert bytes(parsed.parts["doc@dmp"]) == CDA
-    assert hl7v3.read_existence(parse(existence())).exists
+    assert hl7v3.read_existence(parse(existence()), hl7v3.Asked(PATIENT)).exists
 
 
 @EXAMPLES
@@ -99,6 +99,6 @@ def test_a_document_inside_the_message(body: bytes) -> None:
 @given(restructured(*EXISTENCE) | spoiled(*EXISTENCE))
 def test_an_existence_answer(data: bytes) -> None:
     def read() -> None:
-        hl7v3.read_existence(parse(data))
+        hl7v3.read_existence(parse(data), hl7v3.Asked(PATIENT))
 
     check(read, DmpUnavailable, DmpRefused, MalformedXml, UnsafeXml, secrets=SECRETS)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from facade.app import dmp_config
 from facade.dmp.gateway import SoapGateway
 from facade.domain.access import Purpose
 from facade.domain.caller import Caller, CallerKind, Structure
@@ -15,23 +13,12 @@ from facade.domain.dmp import AssociationType, DmpSession, LotQuery, RecordDate
 from facade.domain.document import XdsTime
 from facade.domain.errors import DmpRefused
 from facade.domain.ins import INS
-from facade.settings import Settings
 from tests.support.demo import RunningDemo
 
 HOSPITAL = Structure("1990000028", "HOPITAL DE ROCHEVAL", "SA01")
 CLINIC = Structure("1990000044", "CLINIQUE DU PARC", "SA04")
 NURSE = Caller(CallerKind.PROFESSIONAL, "899700000047", "PAUL DUMAS", HOSPITAL, "DUMAS", "PAUL", "60")
 STRANGER = Caller(CallerKind.PROFESSIONAL, "899700000054", "NADIA ESTEVE", CLINIC, "ESTEVE", "NADIA", "10", "SM26")
-
-
-@pytest.fixture
-def gateway(demo: RunningDemo, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoapGateway]:
-    monkeypatch.setenv("DMP_FACADE_CONFIG", str(demo.data / "facade.toml"))
-    settings = Settings()
-    own = next(each for each in settings.structures if each.id == settings.own_structure)
-    found = SoapGateway(dmp_config(settings, Structure(own.id, own.name, own.sector)))
-    yield found
-    found.close()
 
 
 def session(demo: RunningDemo, caller: Caller, patient: str = "adult") -> DmpSession:

@@ -18,6 +18,8 @@ from typing import Any
 
 import requests
 
+from tests.support.shelf import on_the_shelf
+
 FHIR_JSON = "application/fhir+json"
 JSON_PATCH = "application/json-patch+json"
 MASKS = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/TRE-A07-StatutVisibiliteDocument"
@@ -147,7 +149,7 @@ def codes_of(answer: requests.Response) -> list[str]:
 def running_demo(data: Path, *options: str, ready_within: float = 60.0) -> Iterator[RunningDemo]:
     """Start a demonstration in a folder and end it afterwards."""
     command = [sys.executable, "-m", "facade.cli", "demo", "--port", "0", "--json", "--data", str(data), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
     try:
         yield RunningDemo(process, data, **_described(process, ready_within))
     finally:
@@ -158,6 +160,12 @@ def running_demo(data: Path, *options: str, ready_within: float = 60.0) -> Itera
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+
+
+def _environment() -> dict[str, str]:
+    """With the standards' XSDs at hand the embedded DMP takes no request that is not valid."""
+    schemas = on_the_shelf("data/schemas")
+    return os.environ | ({"EMBEDDED_DMP_SCHEMAS": str(schemas)} if schemas else {})
 
 
 def _described(process: subprocess.Popen[bytes], ready_within: float) -> dict[str, Any]:
