@@ -41,4 +41,4 @@ def _search_parameter(url: str, rows: list[Row]) -> Resource:
         "base": [row["base"] for row in rows],
         "type": first["type"],
         "expression": first["expression"],
-    }
+    } | ({"target": first["target"].split()} if first["target"] else {})
