@@ -72,6 +72,7 @@ class _Key:
     purpose: Purpose
     secret: bool
     mode: Mode
+    authenticated: datetime | None
 
 
 class AssertionMaker:
@@ -112,6 +113,7 @@ class AssertionMaker:
             purpose,
             session.secret,
             mode,
+            caller.authenticated,
         )
 
     def _structure(self, caller: Caller) -> Structure:
@@ -137,7 +139,7 @@ class AssertionMaker:
                 self._made.popitem(last=False)
 
     def _text(self, session: DmpSession, key: _Key, now: datetime) -> str:
-        moment = _instant(now)
+        moment, login = _instant(now), _instant(min(key.authenticated or now, now))
         person = key.kind is CallerKind.PROFESSIONAL
         authn_class = self._options.authn_class if person else self._options.authn_class_other
         declared = self._options.authn_decl if key.mode is Mode.REINFORCED else ""
@@ -148,7 +150,7 @@ class AssertionMaker:
             f'Version="2.0"><saml2:Issuer Format="{_X509_NAME}">{text(self._credential.subject)}</saml2:Issuer>'
             '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Id="placeholder"/>'
             f"<saml2:Subject><saml2:NameID>{text(key.id)}</saml2:NameID></saml2:Subject>{self._conditions(now)}"
-            f'<saml2:AuthnStatement AuthnInstant="{moment}"><saml2:AuthnContext>'
+            f'<saml2:AuthnStatement AuthnInstant="{login}"><saml2:AuthnContext>'
             f"<saml2:AuthnContextClassRef>{text(authn_class)}</saml2:AuthnContextClassRef>{decl}"
             "</saml2:AuthnContext></saml2:AuthnStatement>"
             f"<saml2:AttributeStatement>{self._attributes(session, key)}</saml2:AttributeStatement></saml2:Assertion>"

@@ -6,7 +6,7 @@ Sources: référentiel DMP EXI 23 to 29; Pro Santé Connect UserInfo; access pol
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from facade.domain.ins import INS
@@ -81,6 +81,7 @@ class Caller:
     ``pairings``    the records a patient, representative or application is paired with.
     ``application`` client id of the software that asks; ``referenced`` its entry of the catalogue, for citizens.
     ``token_id``    the token's ``jti``, for the trace; never the token.
+    ``authenticated`` when the person logged in (UTC), None where the token does not say.
     ``refusal``     why this caller is not who it must be (a rule name of mappings/access, e.g.
                     ``caller.professional.no-rpps``), None when nothing is wrong.
     """
@@ -99,6 +100,7 @@ class Caller:
     application: str = ""
     referenced: Application | None = None
     token_id: str = ""
+    authenticated: datetime | None = None
     refusal: str | None = None
 
     def toward(self, patient: INS) -> Caller:

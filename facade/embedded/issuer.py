@@ -103,6 +103,7 @@ class Issuer:
         payload: dict[str, object] = {
             "iss": self.iss(who.realm),
             "aud": audience,
+            "auth_time": issued,
             "iat": issued,
             "nbf": issued,
             "exp": now + lifetime,

@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from facade.domain.errors import Unauthenticated
@@ -134,6 +134,14 @@ def check_binding(claims: Claims, client_certificate_sha256: str | None, *, enfo
 def thumbprint(certificate: bytes) -> str:
     """``x5t#S256`` of a certificate given as DER: base64url of its SHA-256, without padding (RFC 8705 section 3.1)."""
     return base64.urlsafe_b64encode(hashlib.sha256(certificate).digest()).rstrip(b"=").decode()
+
+
+def login_time(claims: Claims, now: datetime) -> datetime | None:
+    """When the person logged in (``auth_time``, OpenID Connect Core 2), in UTC; None where nothing credible says it."""
+    stated = claims.get("auth_time")
+    if isinstance(stated, bool) or not isinstance(stated, int | float) or not 0 < stated <= now.timestamp():
+        return None
+    return datetime.fromtimestamp(stated, UTC)
 
 
 def text_claim(claims: Claims, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -14,7 +15,16 @@ from facade.identity.activities import is_struct_id_nat
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.keyring import KeyRing
 from facade.identity.professional import has_two_factors, professional
-from facade.identity.tokens import Claims, RawToken, check_binding, check_claims, check_header, read, text_claim
+from facade.identity.tokens import (
+    Claims,
+    RawToken,
+    check_binding,
+    check_claims,
+    check_header,
+    login_time,
+    read,
+    text_claim,
+)
 
 
 class PairingTable(Protocol):
@@ -67,9 +77,12 @@ class TokenVerifier:
         enforced = self._config.bound_structure_tokens
         is_structure = issuer.kind is IssuerKind.STRUCTURE
         check_binding(token.claims, client_certificate_sha256, enforced=enforced, required=enforced and is_structure)
+        return replace(self._caller(token.claims, issuer, activity), authenticated=login_time(token.claims, now))
+
+    def _caller(self, claims: Claims, issuer: IssuerConfig, activity: str | None) -> Caller:
         if issuer.kind is IssuerKind.PROFESSIONAL:
-            return professional(token.claims, activity, self._config)
-        return self._structure(token.claims) if is_structure else self._citizen(token.claims)
+            return professional(claims, activity, self._config)
+        return self._structure(claims) if issuer.kind is IssuerKind.STRUCTURE else self._citizen(claims)
 
     def _issuer(self, token: RawToken) -> IssuerConfig:
         stated = token.claims.get("iss")

@@ -229,7 +229,7 @@ def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: Submiss
     for draft in drafts:
         replaced = target_of_replacement(case, dossier, draft)
         named = complete.entry(draft.entry, traits)
-        line = succession(case, replaced) if replaced and draft.given is None else None
+        line = succession(case, dossier, replaced) if replaced and draft.given is None else None
         content = draft.cda(named, traits, line)
         entry = replace(
             named,

@@ -1,8 +1,9 @@
 """Which documents of an answer are the record's own: those held under another INS must be the same person's.
 
 EX_3.1-1055 forbids to leave a document out for its patientId, for an INS may change. What does not change with it is
-the date of birth (sourcePatientInfo, PID-7, against TD0.2) or, where one is not known, the sex, year and month that a
-matricule begins with. What these contradict is another person's document: it is never shown, whatever else is.
+the date of birth (sourcePatientInfo, PID-7, against TD0.2) or, where one is not known, the year and month in a
+matricule (its first digit may change: a waiting number becomes a NIR, a civil status is corrected). What these
+contradict is another person's document: it is never shown, whatever else is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from facade.domain.errors import DmpRefused
 from facade.domain.ins import INS
 from facade.observability import metrics
 
-_SEX_YEAR_MONTH = 5
+_YEAR_MONTH = slice(1, 5)
 _DAY = 8
 Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
 STRANGER = "dmp.entry-of-another-person"
@@ -41,4 +42,4 @@ def _same_person(entry: DocumentEntry, dossier: Dossier, patient: INS) -> bool:
     written, born = entry.source_patient.birth_date[:_DAY], dossier.traits.birth_date
     if born is not None and len(written) == _DAY:
         return written == f"{born:%Y%m%d}"
-    return entry.patient.value[:_SEX_YEAR_MONTH] == patient.value[:_SEX_YEAR_MONTH]
+    return entry.patient.value[_YEAR_MONTH] == patient.value[_YEAR_MONTH]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facade.domain.document import DocumentEntry
+from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, InvalidInput
 from facade.transactions.case import Case
 from facade.translation.cda_read import CdaHeader, read_header
@@ -23,13 +24,17 @@ class Succession:
     version_number: int
 
 
-def succession(case: Case, replaced: DocumentEntry) -> Succession:
+def succession(case: Case, dossier: Dossier, replaced: DocumentEntry) -> Succession:
     """Read the header of the replaced document (TD3.2). Raises DmpUnavailable.
 
-    Where the DMP does not give it to this caller, or it is no CDA, it counts as the first version.
+    To a caller who may not read it, a structure above all, and where it is no CDA, it counts as the first version.
     """
-    try:
-        header = read_header(case.services.gateway.retrieve(case.session, [replaced])[0].content)
-    except (DmpRefused, InvalidInput):
-        header = CdaHeader()
+    header = _header(case, replaced) if case.sees(dossier, replaced) else CdaHeader()
     return Succession(replaced.unique_id, header.set_id or replaced.unique_id, (header.version_number or 1) + 1)
+
+
+def _header(case: Case, replaced: DocumentEntry) -> CdaHeader:
+    try:
+        return read_header(case.services.gateway.retrieve(case.session, [replaced])[0].content)
+    except (DmpRefused, InvalidInput):
+        return CdaHeader()

@@ -16,6 +16,7 @@ from tests.support.dmp_entries import ENTRY
 
 HOLDER = INS.of("1.2.250.1.213.1.4.10", "279035121518989")
 SAME_START = INS.of("1.2.250.1.213.1.4.8", "279037512345645")
+OTHER_SEX = INS.of("1.2.250.1.213.1.4.8", "179037512345644")
 OTHER_START = INS.of("1.2.250.1.213.1.4.9", "155117512345674")
 BORN = Dossier(exists=True, traits=Traits(birth_date=date(1979, 3, 1)))
 UNKNOWN = Dossier(exists=True)
@@ -29,6 +30,8 @@ UNKNOWN = Dossier(exists=True)
         (OTHER_START, "19790301080000", BORN, True),
         (SAME_START, "19790302", BORN, False),
         (SAME_START, "", BORN, True),
+        (OTHER_SEX, "", BORN, True),
+        (OTHER_SEX, "19790301", BORN, True),
         (SAME_START, "1979", BORN, True),
         (OTHER_START, "", BORN, False),
         (SAME_START, "19790302", UNKNOWN, True),

@@ -113,6 +113,23 @@ def test_the_signature_comes_right_after_the_issuer(maker: Maker) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", root.get("IssueInstant", ""))
 
 
+def test_the_login_and_the_emission_are_told_apart(maker: Maker) -> None:
+    now, login = datetime.now(UTC), datetime(2026, 6, 12, 8, 30, tzinfo=UTC)
+    asked = session()
+    made = maker().assertion(
+        replace(asked, caller=replace(asked.caller, authenticated=login)), Mode.INDIRECT, fresh=True
+    )
+    statement = read(made).find(f"{SAML}AuthnStatement")
+    assert statement is not None
+    assert statement.get("AuthnInstant") == "2026-06-12T08:30:00.000Z"
+    assert read(made).get("IssueInstant", "") >= now.strftime("%Y-%m-%dT%H:%M")
+    ahead = replace(asked, caller=replace(asked.caller, authenticated=now + timedelta(hours=1)))
+    root = read(maker().assertion(ahead, Mode.INDIRECT, fresh=True))
+    statement = root.find(f"{SAML}AuthnStatement")
+    assert statement is not None
+    assert statement.get("AuthnInstant") == root.get("IssueInstant")
+
+
 def test_sha256_unless_a_peer_knows_only_sha1(maker: Maker) -> None:
     assert "sha1" not in maker().assertion(session(), Mode.REINFORCED, fresh=True)
     old = maker(hash="sha1").assertion(session(), Mode.REINFORCED, fresh=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,6 +33,24 @@ def test_a_professional_with_one_activity(verifier: TokenVerifier, realms: Realm
     assert caller.two_factors
     assert not caller.regulator
     assert (caller.application, caller.token_id) == ("client", "6f0c")
+
+
+@pytest.mark.parametrize(
+    ("stated", "login"),
+    [
+        (1_000_000_000, datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)),
+        (None, None),
+        ("1000000000", None),
+        (True, None),
+        (0, None),
+        (99_999_999_999, None),
+    ],
+)
+def test_the_login_time_of_a_person(
+    verifier: TokenVerifier, realms: Realms, stated: object, login: datetime | None
+) -> None:
+    caller = call(verifier, professional_claims(realms.issuer(PSC), auth_time=stated), PSC)
+    assert caller.authenticated == login
 
 
 def test_the_activity_wins_over_the_flat_claims(verifier: TokenVerifier, realms: Realms) -> None:
