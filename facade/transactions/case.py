@@ -133,6 +133,18 @@ class Case:
             raise NotFound.of("document.unknown")
         raise Refused(decision)
 
+    def explain(self, dossier: Dossier, document: DocumentEntry | None, act: Act) -> Decision:
+        """What would be decided on another act, which is not done and so leaves no trace. Raises NotFound."""
+        services = self.services
+        told = (self.context, self.patient, services.policy)
+        decision = access.precheck(services.access, self.caller, act, *told) or access.decide(
+            services.access, self.caller, act, dossier, document, *told
+        )
+        if not decision.permits and services.access.scope(decision.rule) is Scope.DOCUMENT:
+            self.hidden = True
+            raise NotFound.of("document.unknown")
+        return decision
+
     def visible(self, dossier: Dossier, documents: Iterable[DocumentEntry]) -> list[DocumentEntry]:
         """Only the documents this caller may see. Everything that leaves the house has passed here."""
         services = self.services

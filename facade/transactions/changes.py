@@ -61,7 +61,7 @@ def find_changes(services: Services, actor: Actor, wanted: ChangesRequest) -> Ch
         # What a partial answer leaves out may still be there: nobody is told that it is gone.
         gone = () if warnings else tuple(sealed for sealed, each in named.items() if each not in visible)
         limited = wanted.since is not None and wanted.since < earliest
-        changes = _told(services, wanted.patient, window, visible)
+        changes = _told(case, window, visible)
         return Changes(wanted.patient, case.now, limited, changes, gone, warnings)
 
 
@@ -108,13 +108,11 @@ def _read_window(case: Case, answer: LotAnswer) -> _Window:
     return window
 
 
-def _told(
-    services: Services, patient: INS, window: _Window, visible: Mapping[str, DocumentEntry]
-) -> tuple[Changed, ...]:
+def _told(case: Case, window: _Window, visible: Mapping[str, DocumentEntry]) -> tuple[Changed, ...]:
     kinds = _kinds(window, visible)
     entries = [visible[logical_id] for logical_id in kinds]
     before = _replaced_documents(window, visible)
-    resources = render.documents(services, patient, entries, before)
+    resources = render.documents(case.services, case.patient, entries, before)
     changed = [Changed(resource, *kinds[entry.logical_id]) for entry, resource in zip(entries, resources, strict=True)]
     changed.sort(key=lambda each: (each.time.digits if each.time else "", each.resource["id"]), reverse=True)
     return tuple(changed)

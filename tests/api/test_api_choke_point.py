@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from facade.api.declared import Declaration, declares
 from facade.api.security import PUBLIC
 from facade.domain.dmp import DmpGateway
 from tests.leaks.routes import GENERATORS, declared_routes
-from tests.support.api import URI, TraceBook, application, submission
+from tests.support.api import URI, TraceBook, application, cda, submission
 from tests.support.demo import FHIR_JSON, JSON_PATCH, MASKS, RunningDemo, pdf
 
 WRITER = "author-doctor"
@@ -100,6 +101,18 @@ def _post(path: str, make: Callable[[RunningDemo], dict[str, Any]]) -> Call:
     )
 
 
+def _question(demo: RunningDemo) -> dict[str, Any]:
+    return {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "patient", "valueIdentifier": demo.patients["adult"]}],
+    }
+
+
+def _cda(demo: RunningDemo) -> dict[str, Any]:
+    content = cda(demo.patients["adult"]["value"], "1.2.250.1.999.77")
+    return {"resourceType": "Binary", "contentType": "text/xml", "data": base64.b64encode(content).decode()}
+
+
 def _lot(demo: RunningDemo, method: str) -> requests.Response:
     published = demo.post("nurse", "", submission(demo, "adult"))
     location = published.json()["entry"][0]["response"]["location"]
@@ -108,7 +121,9 @@ def _lot(demo: RunningDemo, method: str) -> requests.Response:
 
 DOCUMENT, ONE_DOCUMENT = "/fhir/DocumentReference", "/fhir/DocumentReference/<id>"
 _PATCHED = {"data": MASK, "headers": {"Content-Type": JSON_PATCH}}
-WORKLIST = "/fhir/DocumentReference/$still-hidden"
+WORKLIST, GENERATE = "/fhir/DocumentReference/$still-hidden", "/fhir/DocumentReference/$generate-metadata"
+# No record is opened: their traces name no patient.
+NOBODYS = {WORKLIST, GENERATE}
 ONE_CONSENT, VERSIONS = "/fhir/Consent/<id>", "/fhir/Consent/<id>/_history"
 # How each route is called, and the acts its traces must then name.
 CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
@@ -123,6 +138,12 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("PATCH", ONE_DOCUMENT): (_on_document("DocumentReference", **_PATCHED), ["mask"]),
     ("DELETE", ONE_DOCUMENT): (_on_document("DocumentReference"), ["withdraw"]),
     ("GET", f"{DOCUMENT}/$changes"): (_get("/DocumentReference/$changes", "patient.identifier"), ["search"]),
+    ("HEAD", f"{DOCUMENT}/$changes"): (_get("/DocumentReference/$changes", "patient.identifier"), ["search"]),
+    ("POST", GENERATE): (
+        _post("/DocumentReference/$generate-metadata", _cda),
+        ["generate-metadata"],
+    ),
+    ("POST", f"{DOCUMENT}/$explain-access"): (_post("/DocumentReference/$explain-access", _question), ["check"]),
     ("GET", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
     ("HEAD", "/fhir/List"): (_get("/List", "patient.identifier"), ["search"]),
     ("POST", "/fhir/List/_search"): (_form("/List/_search", "patient.identifier"), ["search"]),
@@ -159,6 +180,10 @@ OPEN = {
     "/fhir/CodeSystem",
     "/fhir/CodeSystem/<id>",
     "/fhir/Consent/$information-notice",
+    "/fhir/OperationDefinition",
+    "/fhir/OperationDefinition/<id>",
+    "/fhir/SearchParameter",
+    "/fhir/SearchParameter/<id>",
     "/fhir/StructureDefinition",
     "/fhir/StructureDefinition/<id>",
     "/fhir/ValueSet",
@@ -223,7 +248,7 @@ def test_each_call_leaves_exactly_the_trace_of_its_act(demo: RunningDemo, method
     ]
     assert {trace.person_id for trace in written} == {"899700000021"}
     patients = {trace.patient.value for trace in written if trace.patient}
-    assert patients == (set() if route == WORKLIST else {demo.patients["adult"]["value"]})
+    assert patients == (set() if route in NOBODYS else {demo.patients["adult"]["value"]})
 
 
 def _refused(demo: RunningDemo) -> Iterator[tuple[str, requests.Response]]:

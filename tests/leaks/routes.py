@@ -392,6 +392,14 @@ def _changes(demo: RunningDemo, target: Target) -> Iterator[Request]:
         )
 
 
+def _explain(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    for act in ("read", "unmask", "show-to-patient", "withdraw", "replace"):
+        reference = {"name": "document", "valueReference": {"reference": f"DocumentReference/{target.id}"}}
+        body = {"resourceType": "Parameters", "parameter": [reference, {"name": "act", "valueCode": act}]}
+        path = "/DocumentReference/$explain-access"
+        yield Request(f"explain {act}", "POST", path, {"Content-Type": FHIR_JSON}, json.dumps(body))
+
+
 def _of_the_record(path: str, parameter: str) -> Generator:
     """A route that names no document: its answer may not depend on one either (see ``test_leaks_history``)."""
 
@@ -416,6 +424,7 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("PATCH", "/fhir/DocumentReference/<id>"): _patch,
     ("PATCH", "/fhir/DocumentReference"): _conditional_patch,
     ("DELETE", "/fhir/DocumentReference/<id>"): _delete,
+    ("POST", "/fhir/DocumentReference/$explain-access"): _explain,
     ("POST", "/fhir/DocumentReference/$generate-metadata"): _nothing,
     ("GET", "/fhir/DocumentReference/$changes"): _changes,
     ("GET", "/fhir/DocumentReference/$still-hidden"): _of_the_record(
