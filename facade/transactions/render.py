@@ -7,10 +7,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from facade.domain.document import DocumentEntry
+from facade.domain.document import DocumentEntry, XdsTime
 from facade.domain.ins import INS
 from facade.transactions.services import Services
 from facade.translation.document_out import NaturalForm, document_reference
+from facade.translation.times import to_instant
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 # The DMP does not say when an entry last changed; what was published here and has not changed since is known.
@@ -54,5 +55,5 @@ def document(
     """One DocumentReference; ``changed`` is when this request changed it."""
     found = documents(services, patient, [entry])[0]
     if changed is not None:
-        found["meta"]["lastUpdated"] = changed.isoformat(timespec="seconds")
+        found["meta"]["lastUpdated"] = to_instant(XdsTime.at(changed))
     return found

@@ -10,7 +10,7 @@ from binascii import b2a_base64, unhexlify
 from dataclasses import dataclass
 from datetime import datetime
 
-from facade.domain.document import Availability, DocumentEntry, ReferenceId
+from facade.domain.document import Availability, DocumentEntry, ReferenceId, XdsTime
 from facade.translation.identifiers import URI_SYSTEM
 from facade.translation.labels import write_labels
 from facade.translation.people_out import Contained
@@ -85,7 +85,7 @@ _CURRENT = (Availability.APPROVED, Availability.ARCHIVED)
 def _meta(entry: DocumentEntry, last_updated: datetime | None) -> Json:
     meta: Json = {"versionId": entry.version_id, "profile": [COMPREHENSIVE]}
     if last_updated is not None:
-        meta["lastUpdated"] = last_updated.isoformat(timespec="seconds")
+        meta["lastUpdated"] = to_instant(XdsTime.at(last_updated))
     return meta
 
 

@@ -65,7 +65,12 @@ def test_the_capability_statement_says_what_a_client_must_know(demo: RunningDemo
     documents = next(each for each in statement["rest"][0]["resource"] if each["type"] == "DocumentReference")
     assert documents["conditionalUpdate"] is documents["conditionalCreate"] is True
     assert documents["conditionalRead"] == "not-match"
-    assert [each["name"] for each in documents["operation"]] == ["generate-metadata"]
+    assert [each["name"] for each in documents["operation"]] == [
+        "changes",
+        "explain-access",
+        "generate-metadata",
+        "still-hidden",
+    ]
     names = {each["name"] for each in documents["searchParam"]}
     assert {"patient.identifier", "patient", "status", "type", "category", "date", "identifier", "isArchived"} <= names
     assert all(each["documentation"] for each in documents["searchParam"])
