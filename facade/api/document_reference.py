@@ -76,6 +76,7 @@ _SEARCH = (
     Parameter("related", "reference", "referenceIdList: system|value (also related:identifier)"),
     Parameter("relatesto", "reference", "The document it replaces, by its address or identifier (PDSm)"),
     Parameter("_id", "token", "Ids as this server gave them"),
+    Parameter("_lastUpdated", "date", "When it was published, or its metadata or status last changed (submissionTime)"),
 )
 _CREATE = Declaration("create", "DocumentReference", profiles=_PROFILES, body=f"{JSON} {XML}", conditional_create=True)
 _READ = Declaration("read", "DocumentReference", conditional_read=True)

@@ -16,6 +16,7 @@ from facade.domain.ins import INS
 from facade.transactions import render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
+from facade.transactions.last_updated import changed_in
 from facade.transactions.related import relating_to
 from facade.transactions.services import Services
 from facade.transactions.versions import as_they_are, named, only_current
@@ -57,6 +58,9 @@ def find_documents(services: Services, actor: Actor, search: SearchRequest, page
             for entry in case.visible(dossier, answer.entries)
             if _matches(search, entry, logical_ids) and (relating is None or entry.logical_id in relating)
         ]
+        if search.last_updated:
+            matching, doubts = changed_in(case, search.last_updated, matching)
+            warnings = (*warnings, *doubts)
         ordered = search.ordered(matching)
         shown = ordered[page.offset : page.offset + page.count] if search.summary != "count" else ()
         resources = render.documents(services, search.patient, shown)

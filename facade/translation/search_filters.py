@@ -14,6 +14,7 @@ from facade.domain.document import Availability, Coded, DocumentEntry, Reference
 from facade.domain.errors import InvalidInput
 from facade.translation.identifiers import DocumentTarget, is_oid, read_document_identifier, read_document_link
 from facade.translation.problems import Problems
+from facade.translation.search_dates import DateFilter
 from facade.translation.search_params import Reading, folded
 from facade.translation.tables import CodeTables, ValueSet
 
@@ -36,6 +37,7 @@ class FilterReading(Reading):
         self.statuses: set[Availability] | None = None
         self.archived: bool | None = None
         self.relates_to: frozenset[DocumentTarget] | None = None
+        self.last_updated: list[tuple[DateFilter, ...]] = []
 
     def query(self) -> DocumentQuery:
         """The FindDocuments query: never narrower than the tests."""
@@ -212,6 +214,11 @@ def _period_end(reading: FilterReading, name: str, value: str) -> None:
     _dated(reading, name, value, lambda entry: (entry.service_stop, entry.service_stop), ("service_stop",))
 
 
+def _last_updated(reading: FilterReading, name: str, value: str) -> None:
+    """No attribute of an entry says it: the lots that touched it do (``transactions.last_updated``)."""
+    reading.last_updated.append(tuple(reading.dates(name, value)))
+
+
 def _dated(reading: FilterReading, name: str, value: str, of: Any, asked: tuple[str, ...]) -> None:
     alternatives = reading.dates(name, value)
     reading.tests.append(lambda entry: any(found.matches(*of(entry)) for found in alternatives))
@@ -244,6 +251,7 @@ FILTERS: dict[str, Filter] = {
     "period-start": _period_start,
     "period-end": _period_end,
     "relatesto": _relates_to,
+    "_lastUpdated": _last_updated,
     "author.family": _author("family"),
     "author.given": _author("given"),
     "author.name": _author("family", "given"),

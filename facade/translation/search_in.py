@@ -14,6 +14,7 @@ from facade.domain.dmp import DocumentQuery
 from facade.domain.document import Availability, DocumentEntry
 from facade.translation.identifiers import DocumentTarget
 from facade.translation.problems import Problems
+from facade.translation.search_dates import DateFilter
 from facade.translation.search_filters import FILTERS, FilterReading
 from facade.translation.search_params import Asked, SearchParameters
 from facade.translation.subject_in import SubjectRules
@@ -22,10 +23,14 @@ from facade.translation.tables import CodeTables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest(Asked):
-    """A search of documents as read. ``relates_to`` are the documents those wanted must relate to, None for no such."""
+    """A search of documents as read. ``relates_to`` are the documents those wanted must relate to, None for no such.
+
+    ``last_updated``: when they last changed, for each filter its alternatives.
+    """
 
     query: DocumentQuery
     relates_to: frozenset[DocumentTarget] | None = None
+    last_updated: tuple[tuple[DateFilter, ...], ...] = ()
     tests: tuple[Callable[[DocumentEntry], bool], ...] = field(default=(), repr=False)
 
     @property
@@ -63,7 +68,13 @@ def search_query(
     found = _DocumentParameters(params, reading, rules, strict=strict).read()
     reading.finish()
     found["empty"] = found["empty"] or reading.empty
-    return SearchRequest(query=reading.query(), relates_to=reading.relates_to, tests=tuple(reading.tests), **found)
+    return SearchRequest(
+        query=reading.query(),
+        relates_to=reading.relates_to,
+        last_updated=tuple(reading.last_updated),
+        tests=tuple(reading.tests),
+        **found,
+    )
 
 
 class _DocumentParameters(SearchParameters[FilterReading]):
@@ -71,6 +82,7 @@ class _DocumentParameters(SearchParameters[FilterReading]):
     aliases: ClassVar = {
         "date": "creation",
         "relatesTo": "relatesto",
+        "_lastupdated": "_lastUpdated",
         "relatesto:DocumentReference": "relatesto",
         "relatesto:identifier": "relatesto",
         "author.practitioner.family": "author.family",

@@ -85,7 +85,7 @@ def test_what_is_written_is_read_back_the_same(lot: SubmissionSet) -> None:
         (xds.LOT_UNIQUE_ID, "urn:uuid:other"),
         (xds.LOT_CONTENT_TYPE, "urn:uuid:other"),
         ('name="submissionTime"', 'name="other"'),
-        (STORED.submission_time.digits, "today"),
+        pytest.param(STORED.submission_time.digits, "today", id="submissionTime"),
         (PATIENT.cx.replace("&", "&amp;"), "^^^&amp;1.2&amp;ISO"),
     ],
 )

@@ -246,6 +246,8 @@ def searches(demo: RunningDemo, target: Target) -> Iterator[tuple[str, dict[str,
         {"security-label": "MASQUE_PS,INVISIBLE_PATIENT,INVISIBLE_REPRESENTANTS_LEGAUX"},
         {"isArchived": "true"},
         {"status": "entered-in-error"},
+        {"_lastUpdated": "gt2001"},
+        {"_lastUpdated": "lt2001"},
     )
     for shape in shapes:
         yield f"_id {shape}", {"_id": target.id, "status": "current,superseded", **shape}
