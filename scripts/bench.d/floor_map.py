@@ -47,7 +47,8 @@ def references(answer: bytes, codings: Codings) -> Iterator[Json]:
 def differences(ours: Json, theirs: Json) -> list[str]:
     """The uniqueIds whose resources differ between two searchsets, or that only one of them has.
 
-    Left out of the comparison: sealed ids, and the form of the file before it was wrapped. Both come from elsewhere.
+    Left out of the comparison: sealed ids, the form of the file before it was wrapped, and when it was stored. All
+    come from elsewhere.
     """
     mine, other = _comparable(ours), _comparable(theirs)
     return sorted(key for key in mine.keys() | other.keys() if mine.get(key) != other.get(key))
@@ -173,6 +174,7 @@ def _comparable(searchset: Json) -> dict[str, Json]:
     for entry in searchset["entry"]:
         resource = {name: value for name, value in entry["resource"].items() if name != "id"}
         resource["subject"] = {"identifier": resource["subject"]["identifier"]}
+        resource["meta"] = {name: value for name, value in resource["meta"].items() if name != "lastUpdated"}
         content = resource["content"][0]
         left_out = ("url", "contentType", "size", "hash")
         kept = {name: value for name, value in content["attachment"].items() if name not in left_out}
