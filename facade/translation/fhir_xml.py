@@ -40,7 +40,7 @@ def to_dict(data: bytes | bytearray) -> dict[str, Any]:
     try:
         model = get_fhir_model_class(name.removeprefix(_FHIR))
         # The models' reader turns attributes it does not know into errors of many kinds: all mean the same here.
-        resource = model.model_validate_xml(etree.tostring(root))
+        resource = model.model_validate_xml(etree.tostring(root, encoding="UTF-8"))
     except ValidationError as error:
         raise InvalidInput.of("fhir.invalid", name.removeprefix(_FHIR), detail=str(error.error_count())) from error
     except (KeyError, ValueError, TypeError, AttributeError, LookupError) as error:

@@ -106,7 +106,14 @@ class RunningDemo:
     def sees(self, persona: str, patient: str, document_id: str, headers: dict[str, str] | None = None) -> bool:
         """Whether a persona sees a document, by search, read and retrieve alike: fails the test when they disagree."""
         found = self.search(persona, patient, headers)
-        listed = found.status_code == 200 and document_id in ids_of(found.json())
+        listed = False
+        page = found
+        while page.status_code == 200 and not listed:
+            listed = document_id in ids_of(page.json())
+            following = [link["url"] for link in page.json()["link"] if link["relation"] == "next"]
+            if not following:
+                break
+            page = self.call(persona, "GET", following[0], headers=headers or {})
         read = self.call(persona, "GET", f"/DocumentReference/{document_id}", headers=headers or {})
         retrieved = self.call(persona, "GET", f"/Binary/{document_id}", headers=headers or {})
         assert (read.status_code == 200, retrieved.status_code == 200) == (listed, listed), (
