@@ -95,6 +95,7 @@ def test_the_end_of_a_homologation_is_announced_sixty_days_before(until: date | 
     [
         (date(2026, 6, 16), "caller.structure.not-homologated"),
         (date(2026, 6, 15), "professional.authorised"),
+        (date(2026, 6, 14), "professional.authorised"),
         (None, "professional.authorised"),
     ],
 )
