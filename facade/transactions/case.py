@@ -16,20 +16,19 @@ from facade.domain.access import Act, Context, Decision, Effect, Oppositions
 from facade.domain.dmp import DmpSession, DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
-from facade.domain.errors import DmpRefused, FacadeError, NotFound, Problem, Refused
+from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
 from facade.domain.ins import INS
 from facade.observability.logs import log_emergency
 from facade.policy import access
 from facade.policy.vocabulary import Scope
-from facade.records.traces import Trace
 from facade.transactions.actor import Actor
 from facade.transactions.same_record import of_the_holder
 from facade.transactions.services import Services
+from facade.transactions.tracing import trace_of, write_trace
 
 Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
 # Half of it would let a reason expire and serve again the same evening, a week would refuse a real relapse.
 _SAME_EMERGENCY = timedelta(days=1)
-_RETRY_AFTER = 5
 _NOT_JUDGED = Decision(Effect.DENY, "not-judged", "")
 _REPLAYED = Decision(Effect.PERMIT, "publication.replayed", "EXI 05")
 
@@ -132,6 +131,17 @@ class Case:
             self.hidden = True
             raise NotFound.of("document.unknown")
         raise Refused(decision)
+
+    def reaches(self, dossier: Dossier, document: DocumentEntry) -> Decision:
+        """Judge the act on a document it reaches besides the one asked for. No trace yet: see ``reached``."""
+        services = self.services
+        return access.decide(
+            services.access, self.caller, self.act, dossier, document, self.context, self.patient, services.policy
+        )
+
+    def reached(self, decision: Decision, document: DocumentEntry) -> None:
+        """Note that the act was done on such a document: it leaves a trace of its own."""
+        self._note(self.act, decision, document)
 
     def explain(self, dossier: Dossier, document: DocumentEntry | None, act: Act) -> Decision:
         """What would be decided on another act, which is not done and so leaves no trace. Raises NotFound."""
@@ -256,23 +266,11 @@ class Case:
         )
 
     def _trace(self, act: Act, judged: _Judged, outcome: str, code: str) -> None:
-        caller, actor = self.caller, self.actor
-        decision, document = judged.decision, judged.document
-        trace = Trace(
-            time=self.now,
-            kind=caller.kind.value,
-            act=act.value,
-            effect=decision.effect.value,
-            rule=decision.rule,
-            basis=decision.basis,
+        actor, document = self.actor, judged.document
+        trace = replace(
+            trace_of(self.caller, act.value, judged.decision, self.now),
             outcome=outcome,
             outcome_code=code,
-            person_id=caller.id,
-            person_name=caller.name,
-            local_id=caller.token_id,
-            structure_id=caller.structure.id,
-            structure_name=caller.structure.name,
-            application=caller.application,
             patient=self.patient,
             document=document.logical_id if document else "",
             document_unique_id=document.unique_id if document else "",
@@ -285,15 +283,6 @@ class Case:
             on_behalf=actor.on_behalf_of_holder,
         )
         write_trace(self.services, trace)
-
-
-def write_trace(services: Services, trace: Trace) -> None:
-    """Append to the journal. Raises FacadeError ``trace.unavailable``: the answer is then withheld (EXI 18)."""
-    try:
-        services.traces.append(trace)
-    except Exception as error:
-        # Whatever the storage says; the cause stays in the exception chain.
-        raise FacadeError(Problem("trace.unavailable"), retry_after=_RETRY_AFTER) from error
 
 
 def _outcome(error: BaseException | None, *, hidden: bool) -> tuple[str, str]:

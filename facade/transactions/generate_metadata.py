@@ -13,8 +13,8 @@ from facade.domain.access import Decision, Effect
 from facade.domain.content import Buffer
 from facade.domain.errors import FacadeError, Refused
 from facade.transactions.actor import Actor
-from facade.transactions.local_trace import trace_local
 from facade.transactions.services import Services
+from facade.transactions.tracing import trace_local
 from facade.translation import cda_read
 from facade.translation.cda_metadata import document_from_cda
 from facade.translation.tables import Json

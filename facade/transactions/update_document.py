@@ -205,7 +205,7 @@ def _withdraw(case: Case, dossier: Dossier, current: DocumentEntry, target: Targ
     versions = replaced.earlier(case, current.logical_id)
     _send(case, dossier, current, target)
     _gone(case, current)
-    remaining = withdraw_earlier(case, versions, lambda: _update_lot(case, dossier))
+    remaining = withdraw_earlier(case, dossier, versions, lambda: _update_lot(case, dossier))
     return Updated(None, current.version_id, remaining)
 
 

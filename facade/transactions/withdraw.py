@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from facade.domain.document import Availability, DocumentEntry, SubmissionSet
+from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError, InvalidInput
 from facade.transactions import replaced
 from facade.transactions.case import Case
@@ -19,19 +20,27 @@ def check_latest(case: Case, current: DocumentEntry) -> None:
         raise InvalidInput.of("update.superseded", "DocumentReference.status")
 
 
-def withdraw_earlier(case: Case, versions: list[DocumentEntry], make_lot: Callable[[], SubmissionSet]) -> int:
-    """Withdraw the versions a withdrawn document replaced; return how many the DMP has kept all the same.
+def withdraw_earlier(
+    case: Case, dossier: Dossier, versions: list[DocumentEntry], make_lot: Callable[[], SubmissionSet]
+) -> int:
+    """Withdraw the versions a withdrawn document replaced; return how many are left that the caller may know of.
 
-    The DMP may have withdrawn them by itself: a refusal is looked into before it is believed.
+    Each is judged and traced as if it had been asked for alone: one the caller may not withdraw stays. The DMP may have
+    withdrawn them by itself: a refusal is looked into before it is believed.
     """
     left = 0
     for version in versions:
+        decision = case.reaches(dossier, version)
+        if not decision.permits:
+            left += case.sees(dossier, version)
+            continue
         try:
             case.services.gateway.update_status(case.session, make_lot(), version, Availability.DELETED)
         except (DmpRefused, DmpUnavailable):
             if not _is_gone(case, version.logical_id):
                 left += 1
                 continue
+        case.reached(decision, version)
         case.services.publications.withdrawn(version.unique_id, now=case.now)
         case.services.hidden.lift(version.logical_id)
     return left

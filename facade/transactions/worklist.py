@@ -16,8 +16,8 @@ from facade.domain.ins import INS
 from facade.policy.vocabulary import Rule
 from facade.records.hidden import Hidden
 from facade.transactions.actor import Actor
-from facade.transactions.local_trace import trace_local
 from facade.transactions.services import Services
+from facade.transactions.tracing import trace_local
 
 _OWN = Decision(Effect.PERMIT, "worklist.own-documents", "référentiel DMP, EXI 08")
 

@@ -89,23 +89,13 @@ class _Reading(DocumentReading):
         metadata: dict[str, Any] = {
             "unique_id": self._unique_id(),
             "masking": self.masking(),
-            "language": self.first_said(
-                "attachment.language", text(self.attachment, "language"), self.header("language"), "fr-FR"
-            ),
             "source_patient": self._source_patient(),
             "events": read_events(objects(self.where, "event"), self.tables, self.problems, f"{DOC}.context.event"),
             "references": read_references(
                 objects(self.where, "related"), self.tables, self.problems, f"{DOC}.context.related"
             ),
         }
-        title = self.first_said(
-            "attachment.title",
-            text(self.attachment, "title"),
-            self.header("title"),
-            type_code.display if type_code else "",
-        )
-        self.problems.fits(f"{DOC}.content.attachment.title", title, LONGEST_TEXT)
-        comments = self.problems.fits(f"{DOC}.description", text(self.resource, "description"), LONGEST_TEXT)
+        metadata |= self._words(type_code.display if type_code else "")
         format_code, facility, practice = codes
         if not (type_code and class_code and format_code and facility and practice and creation):
             return None
@@ -118,8 +108,6 @@ class _Reading(DocumentReading):
             practice=practice,
             authors=authors,
             legal_authenticator=authenticator,
-            title=title,
-            comments=comments,
             creation_time=creation,
             service_start=start,
             service_stop=stop,
@@ -127,6 +115,16 @@ class _Reading(DocumentReading):
             logical_id=self.context.entry_uuid,
             **metadata,
         )
+
+    def _words(self, label: str) -> dict[str, str]:
+        """Language, title (that of the type by default) and comments."""
+        said = text(self.attachment, "language"), self.header("language")
+        title = self.first_said("attachment.title", text(self.attachment, "title"), self.header("title"), label)
+        return {
+            "language": self.first_said("attachment.language", *said, "fr-FR"),
+            "title": self.problems.fits(f"{DOC}.content.attachment.title", title, LONGEST_TEXT),
+            "comments": self.problems.fits(f"{DOC}.description", text(self.resource, "description"), LONGEST_TEXT),
+        }
 
     def _unique_id(self) -> str:
         identifier = child(self.resource, "masterIdentifier")

@@ -123,10 +123,19 @@ def test_what_is_hidden_from_the_patient_later_leaves_its_history_too(demo: Runn
     assert "hide-from-patient" in _of(_history(demo, "treating-doctor"), document)
 
 
-@pytest.mark.parametrize("who", ["structure", "catalogue-app", "patient-minor"])
-def test_a_history_is_not_for_machines_nor_strangers(demo: RunningDemo, who: str) -> None:
+@pytest.mark.parametrize(
+    ("who", "rule"),
+    [
+        ("structure", "right.not-for-this-caller"),
+        ("catalogue-app", "right.not-for-this-caller"),
+        ("patient-minor", "caller.not-paired"),
+    ],
+)
+def test_a_history_is_not_for_machines_nor_strangers(demo: RunningDemo, who: str, rule: str) -> None:
     answer = demo.call(who, "GET", "/AuditEvent", params={"patient.identifier": demo.ins("adult")})
     valid(answer, "OperationOutcome", 403)
+    assert "AuditEvent" not in answer.text
+    assert codes_of(answer) == [rule]
 
 
 def test_a_history_without_a_patient_is_refused(demo: RunningDemo) -> None:

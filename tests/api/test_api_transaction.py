@@ -69,7 +69,8 @@ def test_a_lot_is_answered_entry_by_entry_and_every_location_works(demo: Running
 
 @pytest.mark.parametrize("address", ["", "/"])
 def test_a_lot_is_taken_with_and_without_a_slash_at_the_end(demo: RunningDemo, address: str) -> None:
-    valid(demo.post(WRITER, address, submission(demo, "adult")), "Bundle")
+    response = valid(demo.post(WRITER, address, submission(demo, "adult")), "Bundle")
+    assert [each["response"]["status"] for each in response["entry"]] == ["201 Created"] * 3
 
 
 def test_a_bundle_says_its_media_type_in_the_binary_alone(demo: RunningDemo) -> None:
@@ -347,9 +348,11 @@ def test_a_lot_in_fhir_xml_is_taken_as_in_json(demo: RunningDemo) -> None:
 
 
 def test_urls_of_a_bundle_may_be_relative_or_symbolic(demo: RunningDemo) -> None:
-    bundle = submission(demo, "adult")
+    content = pdf()
+    bundle = submission(demo, "adult", content)
     text = json.dumps(bundle).replace(part(bundle, "Binary")["fullUrl"], "Binary/the-file")
     bundle = json.loads(text)
     document = part(bundle, "DocumentReference")
     document["request"]["url"] = f"DocumentReference/{urn()}"
-    valid(demo.post(WRITER, "", bundle), "Bundle")
+    made = valid(demo.post(WRITER, "", bundle), "Bundle")["entry"][2]["response"]["location"]
+    assert demo.call(READER, "GET", f"/{made}").content == content
