@@ -38,6 +38,8 @@ class Act(StrEnum):
     ARCHIVE = "archive"  # TD3.3d
     UNARCHIVE = "unarchive"  # TD3.3d
     WITHDRAW = "withdraw"  # TD3.3c
+    SEND = "send"  # secure messaging, to a professional's or an organisation's box
+    SEND_TO_PATIENT = "send-to-patient"  # secure messaging, to the box of the holder
     AUTHORISE = "authorise"  # TD0.3
     LIST_AUTHORISATIONS = "list-authorisations"  # TD1.6
     RECORD_CONSENT = "record-consent"  # a local opposition or information

@@ -20,6 +20,7 @@ from facade.policy.days import legal_day
 from facade.policy.document_rules import Judge
 from facade.policy.question import Question
 from facade.policy.record_rules import record_rule
+from facade.policy.sending import new_document_rule
 from facade.policy.tables import AccessTables
 from facade.policy.traces import trace_visible
 from facade.policy.vocabulary import Habilitation, PolicySettings, Scope
@@ -30,6 +31,7 @@ __all__ = [
     "PolicySettings",
     "Scope",
     "decide",
+    "decide_new",
     "homologation_warning",
     "precheck",
     "trace_visible",
@@ -71,6 +73,21 @@ def decide(
     if document is None or not decision.permits:
         return decision
     return tables.decision(Judge(question, dossier, rule).rule(document))
+
+
+def decide_new(
+    tables: AccessTables,
+    caller: Caller,
+    act: Act,
+    dossier: Dossier,
+    document: DocumentEntry,
+    context: Context,
+    patient: INS,
+    settings: PolicySettings,
+) -> Decision:
+    """Decide on sending (``SEND``, ``SEND_TO_PATIENT``) a document that its caller publishes, or published here."""
+    question = Question.of(tables, caller, act, context, patient, settings)
+    return tables.decision(new_document_rule(question, dossier, document))
 
 
 def visible(

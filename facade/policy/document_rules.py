@@ -14,6 +14,7 @@ from facade.policy.publication import publication_rule
 from facade.policy.question import Question
 from facade.policy.reading import Reader, never_shown
 from facade.policy.record_rules import record_rule
+from facade.policy.sending import mask_against_sending
 from facade.policy.vocabulary import Origin, Right, Rule
 
 
@@ -38,7 +39,12 @@ class Judge:
             return self._permit
         if self._question.act.act is Act.REPLACE:
             return self._replace(document)
-        return self._invisible(document) or self._right(document) or self._permit
+        return (
+            self._invisible(document)
+            or self._right(document)
+            or mask_against_sending(self._question, self._dossier, document)
+            or self._permit
+        )
 
     def _invisible(self, document: DocumentEntry) -> str | None:
         if self._question.caller.kind is CallerKind.STRUCTURE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facade.domain.access import Act, Decision, Effect, Purpose
+from facade.domain.masking import Flag
 from facade.policy.vocabulary import Cell, Column, Mode, Origin, Right, Role, Scope, Strength
 
 Row = dict[str, str]
@@ -182,6 +183,24 @@ class MaskingRow:
             row["source"],
             row["verified"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SendingRow:
+    """A mask that keeps a document from a class of mailboxes. ``minors_only``: it does while the holder is a minor."""
+
+    act: Act
+    flag: Flag
+    minors_only: bool
+    rule: str
+    source: str
+    verified: str
+
+    @classmethod
+    def of(cls, row: Row) -> SendingRow:
+        """Read a row of sending.csv."""
+        minors_only = _one_of(row, "holder", "any", "minor") == "minor"
+        return cls(Act(row["act"]), Flag(row["flag"]), minors_only, row["rule"], row["source"], row["verified"])
 
 
 @dataclass(frozen=True, slots=True)

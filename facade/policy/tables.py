@@ -8,7 +8,17 @@ from typing import TypeVar
 
 from facade.domain.access import Act, Decision, Effect, Purpose
 from facade.domain.caller import Caller
-from facade.policy.rows import ActRow, EmergencyRow, HabilitationRow, MaskingRow, OriginRow, RightRow, Row, RuleRow
+from facade.policy.rows import (
+    ActRow,
+    EmergencyRow,
+    HabilitationRow,
+    MaskingRow,
+    OriginRow,
+    RightRow,
+    Row,
+    RuleRow,
+    SendingRow,
+)
 from facade.policy.vocabulary import Cell, Column, Mode, Origin, Right, Role, Rule, Scope, Strength
 
 Read = TypeVar("Read")
@@ -25,6 +35,7 @@ class AccessTables:
     rights: dict[tuple[Act, Mode, Role, Purpose], RightRow]
     rights_rows: tuple[RightRow, ...]
     emergencies: dict[Purpose, EmergencyRow]
+    sending: tuple[SendingRow, ...]
     habilitations: tuple[HabilitationRow, ...]
     producers: dict[tuple[str, str], Origin]
     hints: dict[tuple[str, str], Origin]
@@ -54,6 +65,7 @@ class AccessTables:
             ),
             rights_rows=rights,
             emergencies=_keyed(_read(rows, "emergency", EmergencyRow.of), lambda row: row.purpose, "emergency"),
+            sending=tuple(_read(rows, "sending", SendingRow.of)),
             habilitations=cells,
             producers=_origins(origins, Strength.CERTAIN),
             hints=_origins(origins, Strength.UNLESS_PROFESSIONAL),
@@ -163,6 +175,7 @@ def referred_rules(tables: AccessTables) -> frozenset[str]:
     named |= {row.permit for row in tables.acts.values() if row.permit}
     named |= {row.rule for row in tables.masking.values() if row.rule}
     named |= {row.rule for row in tables.emergencies.values()}
+    named |= {row.rule for row in tables.sending}
     return frozenset(named)
 
 
@@ -170,6 +183,7 @@ def _check_effects(tables: AccessTables) -> None:
     permits = {row.permit for row in tables.acts.values() if row.permit}
     permits |= {row.rule for row in tables.emergencies.values()}
     denies = {row.rule for row in tables.masking.values() if row.cell in (Cell.NO, Cell.AUTHOR)}
+    denies |= {row.rule for row in tables.sending}
     wrong = [name for name in permits if tables.rules[name].effect is not Effect.PERMIT]
     wrong += [name for name in denies if tables.rules[name].effect is not Effect.DENY]
     if wrong:

@@ -27,6 +27,8 @@ _OF_DOCUMENT = (
     Act.ARCHIVE,
     Act.UNARCHIVE,
     Act.WITHDRAW,
+    Act.SEND,
+    Act.SEND_TO_PATIENT,
 )
 
 

@@ -23,7 +23,7 @@ from facade.policy.vocabulary import Cell, Column, Habilitation, Mode, PolicySet
 from tests.support.annexe3 import ANNEXE_3, COLUMNS, PDT_INF_606
 from tests.support.policy import tables
 
-TABLES = ("rules", "masking", "rights", "habilitation", "emergency", "acts", "actors", "origins")
+TABLES = ("rules", "masking", "rights", "habilitation", "emergency", "sending", "acts", "actors", "origins")
 # made while a token is read, never by the engine: the corpus has them as refusals that a caller carries
 OF_IDENTITY = {name for name, rule in tables().rules.items() if rule.made_by == "identity"}
 # reached by no right table: the last word when another table would be wrong
@@ -140,6 +140,8 @@ def setting(where: str, is_: str, column: str, value: str) -> Change:
         ("emergency", setting("purpose", "centre_15", "rule", "record.closed"), "the effect of record.closed"),
         ("habilitation", setting("role", "10", "cell", "maybe"), "habilitation.csv: cell"),
         ("rights", setting("act", "mask", "cell", "sometimes"), "rights.csv"),
+        ("sending", setting("act", "send", "rule", "act.send"), "the effect of act.send"),
+        ("sending", setting("act", "send", "holder", "adult"), "sending.csv: holder: 'adult'"),
         ("origins", setting("facet", "class", "facet", "smell"), "origins.csv: facet: 'smell'"),
     ],
 )

@@ -43,6 +43,9 @@ PDT_INF_606 = {
     "hide-from-patient": {"nurse": "onn", "doctor": "onn", "treating": "on"},
     "hide-from-representatives": {"nurse": "ynn", "doctor": "ynn", "treating": "yn"},
     "show-to-representatives": {"nurse": "ynn", "doctor": "ynn", "treating": "yn"},
+    # secure messaging: whoever reads in the normal mode sends
+    "send": {"nurse": "ynn", "doctor": "ynn", "treating": "yn"},
+    "send-to-patient": {"nurse": "ynn", "doctor": "ynn", "treating": "yn"},
     # the facade's own records
     "record-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     "read-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
@@ -56,12 +59,13 @@ PATIENT = {
 REPRESENTATIVE = {"check", "search", "read", "retrieve", "publish", "read-traces"}
 APPLICATION = {"check", "publish"}
 READING = {"search", "read", "retrieve"}
+SENDING = {"send", "send-to-patient"}
 LOCAL = {"record-consent", "read-consent", "read-traces"}
 FEEDING = {"publish", "replace"}
 NEEDS_NO_RECORD = {"check", "record-consent", "read-consent"}
 NEEDS_NO_AIR = NEEDS_NO_RECORD | FEEDING
 NEEDS_ACCESS = set(PDT_INF_606) - {"check", "authorise"} - LOCAL
-LEFT_TO_BLOCKED = READING | FEEDING | NEEDS_NO_RECORD | {"withdraw", "read-traces"}
+LEFT_TO_BLOCKED = READING | FEEDING | NEEDS_NO_RECORD | {"withdraw", "read-traces"} | SENDING
 PARENTS = {"hide-from-representatives", "show-to-representatives"}
 KNOWN_DENIALS = {("doctor", "ATTEST-RESID"), ("nurse", "68599-0")}
 MODES = ("normal", "bris_de_glace", "centre_15")
@@ -99,7 +103,7 @@ def _professional_cell(caller: str, act: str, record: Given, purpose: str) -> st
         if act in LOCAL:
             return "y"
         cells = {"retrieve": "n", "authorise": "n", "unmask": "o", "archive": "o", "unarchive": "o"}
-        cells |= {"withdraw": "o", "hide-from-patient": "o"}
+        cells |= {"withdraw": "o", "hide-from-patient": "o", "send": "n", "send-to-patient": "n"}
         return cells.get(act, "y") if purpose == "normal" else ""
     column = "nurse" if caller == "nurse" else "doctor"
     if record["treating"] and purpose != "centre_15":
@@ -252,9 +256,25 @@ def _acted(caller: str, act: str, record: Given, given: Given, document: Given) 
     if document["by"] == "patient" and act in ("archive", "unarchive", "withdraw"):
         treating = record["treating"] and given["purpose"] != "centre_15"
         return (True, f"act.{act}") if treating else (False, "right.patient-document")
+    if act in SENDING and (kept := _kept_from_boxes(act, record, given, document)):
+        return False, kept
     own_only = _professional_cell(caller, act, record, given["purpose"]) == "o"
     refused = own_only and document["by"] != "me"
     return (False, "right.not-author") if refused else (True, f"act.{act}")
+
+
+def _kept_from_boxes(act: str, record: Given, given: Given, document: Given) -> str:
+    """ANS, règles de gestion MSSanté; a minor's box is opened by the parents."""
+    flags, unknown = document["flags"], document["unknown"]
+    if act == "send":
+        if unknown or "MASQUE_PS" in flags:
+            return "sending.professional.masked-by-holder"
+        secret = "INVISIBLE_REPRESENTANTS_LEGAUX" in flags
+        return "sending.professional.secret-of-minor" if secret else ""
+    if unknown or "INVISIBLE_PATIENT" in flags:
+        return "sending.patient.hidden-by-professional"
+    secret = given["secret"] or "INVISIBLE_REPRESENTANTS_LEGAUX" in flags
+    return "sending.patient.secret-of-minor" if secret and record["age"] != "adult" else ""
 
 
 def _published(caller: str, record: Given, given: Given, document: Given) -> tuple[bool, str]:
