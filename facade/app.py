@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -53,8 +53,10 @@ from facade.policy.tables import AccessTables
 from facade.records.consents import Consents
 from facade.records.engine import open_database
 from facade.records.hidden import HiddenDocuments
+from facade.records.outbox import Outbox
 from facade.records.pairings import Pairings
 from facade.records.publications import Publications
+from facade.records.sealing import Sealer
 from facade.records.traces import Traces
 from facade.settings import Settings, VihfSettings
 from facade.transactions.services import Services
@@ -64,6 +66,8 @@ from facade.translation.tables import CodeTables
 
 # What a client may send is without bound, what is counted must not be.
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# How much longer than its own patience a sender that hands a message over may live before it is taken for dead.
+_PATIENCE = 1.5
 _DISCOVERY = "/.well-known/openid-configuration"
 # The settings of the DMP that its speaker has under the same name.
 _AS_THEY_ARE = {
@@ -145,7 +149,8 @@ def wire(settings: Settings) -> Services:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
     gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp)
     metrics.watch_certificates(gateway.certificate_expiry())
-    ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
+    secrets = [secret.get_secret_value().encode() for secret in settings.seal_secrets]
+    ids = SealedIds([derive_key(secret) for secret in secrets])
     return Services(
         settings=settings,
         gateway=gateway,
@@ -162,6 +167,12 @@ def wire(settings: Settings) -> Services:
         consents=Consents(database),
         publications=Publications(database),
         hidden=HiddenDocuments(database),
+        outbox=Outbox(
+            database,
+            Sealer([derive_key(secret, b"outbox") for secret in secrets]),
+            lease=timedelta(seconds=settings.mail.lease_seconds),
+            handing_over=timedelta(seconds=settings.mail.data_timeout * _PATIENCE),
+        ),
         verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
         ids=ids,
         subjects=SubjectRules(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from facade.dmp import xds
 from facade.dmp.datatypes import write_cxi, write_source_patient, write_xcn
@@ -41,14 +42,15 @@ def object_id(entry: DocumentEntry, position: int) -> str:
     return xds.uuid_urn(entry.entry_uuid) if entry.entry_uuid else f"Document{position:02d}"
 
 
-def extrinsic_object(entry: DocumentEntry, target: str, ids: Ids, *, status: bool = False) -> str:
-    """An ExtrinsicObject with everything the entry says. ``status`` writes availabilityStatus too."""
+def extrinsic_object(entry: DocumentEntry, target: str, ids: Ids, *, status: bool = False, uri: str = "") -> str:
+    """An ExtrinsicObject with everything the entry says. ``status`` writes availabilityStatus too, ``uri`` its slot."""
     lid = f' lid="{xds.uuid_urn(entry.logical_id)}"' if entry.logical_id else ""
     state = f' status="{entry.availability.value}"' if status else ""
     return (
         f'<rim:ExtrinsicObject id="{target}"{lid} objectType="{xds.STABLE_DOCUMENT}"{state} '
         f'mimeType="{attribute(entry.mime_type)}">'
-        f"{_slots(entry)}{localized('Name', entry.title)}{localized('Description', entry.comments)}"
+        f"{_slots(entry)}{slot('URI', [uri] if uri else [])}"
+        f"{localized('Name', entry.title)}{localized('Description', entry.comments)}"
         f"{_classifications(entry, target, ids)}"
         f"{identifier(xds.DOC_PATIENT_ID, target, 'XDSDocumentEntry.patientId', entry.patient.cx, ids)}"
         f"{identifier(xds.DOC_UNIQUE_ID, target, 'XDSDocumentEntry.uniqueId', entry.unique_id, ids)}"
@@ -140,12 +142,24 @@ def submission(lot: SubmissionSet, entries: Sequence[DocumentEntry], signature: 
     objects += [extrinsic_object(signature, SIGNATURE_ID, ids), registry_package(lot, lot_id, ids)]
     links = [association(xds.HAS_MEMBER, lot_id, target, _ORIGINAL, ids) for target in (*targets, SIGNATURE_ID)]
     links.append(association(xds.SIGNS, SIGNATURE_ID, lot_id, _ORIGINAL, ids))
-    links += [
-        association(xds.REPLACES, target, xds.uuid_urn(entry.replaces), {}, ids)
-        for entry, target in zip(entries, targets, strict=True)
-        if entry.replaces
+    return _submit([*objects, *links, *_replacements(entries, targets, ids)])
+
+
+def exchange(lot: SubmissionSet, entries: Sequence[DocumentEntry], uris: Sequence[str]) -> str:
+    """The METADATA.XML of an XDM archive (ITI TF-2 3.32): what an ITI-41 of these documents says, and their file names.
+
+    Without the lot's signature, which is the DMP's, and without the repository that holds the documents there.
+    """
+    ids = Ids()
+    lot_id = _lot_id(lot)
+    targets = [object_id(entry, position) for position, entry in enumerate(entries, start=1)]
+    objects = [
+        extrinsic_object(replace(entry, repository=""), target, ids, uri=uri)
+        for entry, target, uri in zip(entries, targets, uris, strict=True)
     ]
-    return _submit(objects + links)
+    objects.append(registry_package(lot, lot_id, ids))
+    links = [association(xds.HAS_MEMBER, lot_id, target, _ORIGINAL, ids) for target in targets]
+    return _submit([*objects, *links, *_replacements(entries, targets, ids)])
 
 
 def metadata_update(lot: SubmissionSet, updated: DocumentEntry) -> str:
@@ -174,6 +188,14 @@ def status_update(lot: SubmissionSet, current: DocumentEntry, new_status: Availa
 
 def _lot_id(lot: SubmissionSet) -> str:
     return xds.uuid_urn(lot.entry_uuid) if lot.entry_uuid else _LOT_ID
+
+
+def _replacements(entries: Sequence[DocumentEntry], targets: Sequence[str], ids: Ids) -> list[str]:
+    return [
+        association(xds.REPLACES, target, xds.uuid_urn(entry.replaces), {}, ids)
+        for entry, target in zip(entries, targets, strict=True)
+        if entry.replaces
+    ]
 
 
 def _submit(objects: Sequence[str]) -> str:

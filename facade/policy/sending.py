@@ -22,7 +22,11 @@ def mask_against_sending(question: Question, dossier: Dossier, document: Documen
     minor = age is None or age < ADULT
     for row in question.tables.sending:
         secret = row.flag is _SECRET and row.minors_only and question.context.secret
-        if row.act is question.act.act and (document.masking.has(row.flag) or secret) and (minor or not row.minors_only):
+        if (
+            row.act is question.act.act
+            and (document.masking.has(row.flag) or secret)
+            and (minor or not row.minors_only)
+        ):
             return row.rule
     return None
 

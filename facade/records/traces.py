@@ -38,6 +38,7 @@ class Trace:
     ``document``   logical id; ``transaction`` the DMP transaction (``TD3.2``); ``rule`` and ``basis`` of the decision.
     ``outcome``    ``success``, ``refused`` or ``error``; ``outcome_code`` the code of the error or refusal.
     ``on_behalf``  whether it was stated that a masking is on the holder's behalf; None where no such act was done.
+    ``recipients`` the mailboxes a document was sent to, with commas; empty for every other act.
     """
 
     time: datetime
@@ -63,6 +64,7 @@ class Trace:
     correlation_id: str = ""
     secret: bool = False
     on_behalf: bool | None = None
+    recipients: str = field(default="", repr=False)
 
     @property
     def emergency(self) -> bool:
@@ -80,7 +82,8 @@ class StoredTrace(Trace):
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
         """Everything, as plain values in a fixed order: one line of an export."""
-        return {**_content(self.seq, _columns(self)), "previous": self.previous, "hash": self.hash}
+        content = _content(self.seq, _columns(self)) | {"recipients": self.recipients}
+        return {**content, "previous": self.previous, "hash": self.hash}
 
 
 class Traces:
@@ -216,7 +219,9 @@ def _clean(value: str) -> str:
 
 
 def _content(seq: int, columns: dict[str, Any]) -> dict[str, str | int | bool | None]:
-    return {"seq": seq, **columns, "time": columns["time"].isoformat(timespec="microseconds")}
+    # Left out where there are none: traces written before there was such a column keep the hash they have.
+    told = {name: value for name, value in columns.items() if value or name != "recipients"}
+    return {"seq": seq, **told, "time": columns["time"].isoformat(timespec="microseconds")}
 
 
 def _link(row: Row[Any]) -> Link:

@@ -37,11 +37,14 @@ _KINDS = (InsKind.NIR, InsKind.NIA, InsKind.TEST, InsKind.DEMO)
 _DEPARTMENTS = ("", "2A", "2B")
 
 
-def derive_key(secret: bytes) -> bytes:
-    """A key of AES-256-SIV from the configured secret (HKDF-SHA256). Raises ValueError under 32 bytes."""
+def derive_key(secret: bytes, purpose: bytes = b"sealed id") -> bytes:
+    """A key of AES-256-SIV from the configured secret (HKDF-SHA256), another for each ``purpose``.
+
+    Raises ValueError under 32 bytes.
+    """
     if len(secret) < _SECRET_BYTES:
         raise ValueError("the secret of the sealed ids must have at least 32 bytes")
-    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=b"dmp-facade sealed id").derive(secret)
+    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=b"dmp-facade " + purpose).derive(secret)
 
 
 def statement_digest(about: str) -> bytes:
