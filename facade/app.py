@@ -29,7 +29,9 @@ from facade.api import (
     list_resource,
     metadata,
     patient,
+    send,
     system,
+    task,
     worklist,
 )
 from facade.api.compression import compress_answers, refuse_coded_body
@@ -95,6 +97,7 @@ _FHIR = (
     worklist,
     generate_metadata,
     explain_access,
+    send,
     document_reference,
     list_resource,
     binary,
@@ -102,6 +105,7 @@ _FHIR = (
     patient,
     consent,
     audit_event,
+    task,
     conformance,
     metadata,
 )

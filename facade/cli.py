@@ -1,4 +1,4 @@
-"""The command line: ``dmp-facade demo | serve | token | traces | pairings | check | policy``."""
+"""The command line: ``dmp-facade demo | serve | outbox | mail-in | token | traces | pairings | check | policy``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import click
 from facade import __version__
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import BinaryIO, TextIO
 
     from facade.records.pairings import Paired, Pairings
     from facade.records.traces import Traces
 
+_LARGEST_MAIL = 32 * 1024 * 1024
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _CONFIG = click.option(
     "--config", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="TOML file of settings."
@@ -69,6 +70,43 @@ def serve(config: Path | None) -> None:
             run()
     else:
         run()
+
+
+@main.command()
+@_CONFIG
+@click.option("--once", is_flag=True, help="Send what is due, then end: status 1 when messages are left waiting.")
+def outbox(config: Path | None, once: bool) -> None:
+    """Send the messages of the outbox (MSSanté). Several may run at once; one may be killed at any time."""
+    from facade.outbox import run  # noqa: PLC0415 - the other commands send nothing
+    from facade.settings import Settings  # noqa: PLC0415
+
+    _use(config)
+    try:
+        left = run(Settings(), once=once)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(1 if once and left else 0)
+
+
+@main.command("mail-in")
+@_CONFIG
+@click.argument("file", type=click.File("rb"), default="-")
+def mail_in(config: Path | None, file: BinaryIO) -> None:
+    """Take in one message that came to the sending box: FILE, or standard input, as a mail server pipes it.
+
+    Status 0: taken in, or of no concern. Status 75 (EX_TEMPFAIL): try again later, the mail server keeps it.
+    """
+    from facade.app import wire  # noqa: PLC0415 - the other commands read no mail
+    from facade.domain.errors import FacadeError  # noqa: PLC0415
+    from facade.settings import Settings  # noqa: PLC0415
+    from facade.transactions.mail_notices import take_in  # noqa: PLC0415
+
+    _use(config)
+    try:
+        click.echo(take_in(wire(Settings()), file.read(_LARGEST_MAIL)).value)
+    except (FacadeError, ValueError) as error:
+        click.echo(f"not taken in: {type(error).__name__}", err=True)
+        sys.exit(os.EX_TEMPFAIL)
 
 
 @main.command()

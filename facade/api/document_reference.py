@@ -103,6 +103,7 @@ def create() -> Response:
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
         **etag(published.entries[0].version_id),
         **last_modified(stored),
+        **queued(published),
     }
     return _created(stored, published, headers)
 
@@ -225,6 +226,13 @@ def _created(stored: dict[str, Any], published: publishing.Published, headers: d
     return fhir(stored, 201, headers)
 
 
+def queued(published: publishing.Published) -> dict[str, str]:
+    """The Link header that names the Task of each message sent with a publication (RFC 8288); none without any."""
+    base = services().settings.fhir_base
+    links = [f'<{base}/Task/{mail.id}>; rel="related"; title="send"' for mail in published.mails]
+    return {"Link": ", ".join(links)} if links else {}
+
+
 def publication_issues(published: publishing.Published) -> list[dict[str, Any]]:
     """What was filled and what was ignored, as issues."""
     table = error_table()
@@ -235,6 +243,9 @@ def publication_issues(published: publishing.Published) -> list[dict[str, Any]]:
         Problem("relation.not-supported", ("DocumentReference.relatesTo",), {"code": code}, "warning")
         for code in published.unsupported_relations
     ]
+    if published.mails:
+        values = {"count": str(len(published.mails)), "id": published.mails[0].id}
+        problems.append(Problem("mail.queued", values=values, severity="information"))
     if not problems:
         problems.append(Problem("publication.complete", severity="information"))
     return [table.issue(problem, language()) for problem in problems]

@@ -1,4 +1,4 @@
-"""``python -m facade.embedded dmp|issuer``: the two servers, each until SIGTERM."""
+"""``python -m facade.embedded dmp|issuer|mail``: the servers, each until SIGTERM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PORT = click.option("--port", required=True, type=click.IntRange(1, 65535), hel
 
 @click.group()
 def main() -> None:
-    """The embedded DMP and its token issuer, for demonstrations and tests."""
+    """The embedded DMP, its token issuer and a mail server, for demonstrations and tests."""
 
 
 @main.command()
@@ -40,6 +40,17 @@ def dmp(data: Path, port: int, log: Path | None, schemas: Path | None) -> None:
 def issuer(data: Path, port: int) -> None:
     """Serve the token issuer over HTTP."""
     run_issuer(data, port)
+
+
+@main.command()
+@_DATA
+@_PORT
+@click.option("--mailbox-port", required=True, type=click.IntRange(1, 65535), help="Port of the page of mailboxes.")
+def mail(data: Path, port: int, mailbox_port: int) -> None:
+    """Serve SMTP submission with STARTTLS, and a page of what was received."""
+    from facade.embedded.mail import run_mail  # noqa: PLC0415 - the other servers need no mail library
+
+    run_mail(data, port, mailbox_port)
 
 
 if __name__ == "__main__":

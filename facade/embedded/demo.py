@@ -47,11 +47,13 @@ class DemoFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the three parts listen, on the loopback interface."""
+    """Where the parts listen, on the loopback interface."""
 
     facade: int
     dmp: int
     issuer: int
+    mail: int
+    mailbox: int
 
 
 class Demo:
@@ -61,24 +63,29 @@ class Demo:
         self._temporary = data is None
         self.data = data or Path(tempfile.mkdtemp(prefix="dmp-facade-demo-"))
         self.data.mkdir(parents=True, exist_ok=True)
-        self.ports = Ports(port or _free_port(), _free_port(), _free_port())
+        self.ports = Ports(port or _free_port(), *(_free_port() for _ in range(4)))
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Prepare the sample world and start the three parts. Raises DemoFailed."""
+        """Prepare the sample world and start every part. Raises DemoFailed."""
         _check_free(self.ports.facade)
         prepare(self.data)
         self._write_settings()
         python, data = [sys.executable, "-m"], ["--data", str(self.data)]
         embedded = [*python, "facade.embedded"]
         # All at once: each spends most of its first second importing.
-        self._spawn("facade", [*python, "facade.cli", "serve", "--config", str(self.data / "facade.toml")])
+        config = ["--config", str(self.data / "facade.toml")]
+        self._spawn("facade", [*python, "facade.cli", "serve", *config])
         self._spawn("dmp", [*embedded, "dmp", *data, "--port", str(self.ports.dmp), "--log", str(self.dmp_log)])
         self._spawn("issuer", [*embedded, "issuer", *data, "--port", str(self.ports.issuer)])
+        boxes = ["--port", str(self.ports.mail), "--mailbox-port", str(self.ports.mailbox)]
+        self._spawn("mail", [*embedded, "mail", *data, *boxes])
+        self._spawn("outbox", [*python, "facade.cli", "outbox", *config])
         self._pair()
         self._await("issuer", self._issuer_answers)
         self._await("dmp", lambda: _listens(self.ports.dmp))
+        self._await("mail", lambda: _listens(self.ports.mail) and _listens(self.ports.mailbox))
         self._await("facade", self._facade_ready)
 
     def description(self) -> dict[str, Any]:
@@ -91,6 +98,7 @@ class Demo:
             "docs": f"{url}/docs",
             "dmp": f"https://127.0.0.1:{self.ports.dmp}/{SERVICES}",
             "dmp_log": str(self.dmp_log),
+            "mailbox": f"http://127.0.0.1:{self.ports.mailbox}/",
             "patients": {patient.name: {"system": system, "value": patient.ins} for patient in sample.PATIENTS},
             "tokens": {name: issuer.mint(name) for name in PERSONAS},
         }
@@ -211,6 +219,18 @@ class Demo:
             f'auth_key = "{pki / "auth_cli.key"}"',
             f'sign_certificate = "{pki / "sign.pem"}"',
             f'sign_key = "{pki / "sign.key"}"',
+            "[mail]",
+            'host = "127.0.0.1"',
+            f"port = {self.ports.mail}",
+            f'ca = "{pki / "ca.pem"}"',
+            f'certificate = "{pki / "auth_cli.pem"}"',
+            f'key = "{pki / "auth_cli.key"}"',
+            'sender = "messagerie@rocheval.mssante.fr"',
+            'product = "DEMONSTRATION"',
+            "retry_first = 1",
+            "retry_longest = 2",
+            "lease_seconds = 5",
+            "data_timeout = 10",
         ]
         (self.data / "facade.toml").write_text("\n".join(lines) + "\n")
         (self.data / "issuer.url").write_text(issuer)
@@ -259,6 +279,7 @@ def _how_to(description: dict[str, Any], data: Path) -> str:
             f"  FHIR  {description['fhir']}",
             f"  docs  {description['docs']}",
             f"  log of the embedded DMP  {description['dmp_log']}",
+            f"  mailboxes (MSSanté)  {description['mailbox']}",
             "",
             "Patients: " + ", ".join(f"{name} {each['value']}" for name, each in description["patients"].items()),
             "Personas: " + ", ".join(description["tokens"]),

@@ -75,7 +75,7 @@ def write(letter: Letter) -> bytes:
     if letter.final:
         message["X-MSS-MES"] = "FIN"
     if letter.receipt:
-        message["Disposition-Notification-To"] = HeaderAddress("", letter.sender.local, letter.sender.domain)
+        message["Disposition-Notification-To"] = f"<{letter.sender}>"
     message.set_content(letter.body, cte="quoted-printable")
     message.add_attachment(letter.archive, "application", "zip", filename=ARCHIVE_NAME)
     for number, document in enumerate(letter.documents, start=1):

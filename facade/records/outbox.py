@@ -158,6 +158,15 @@ class Outbox:
         with self._database.reading() as connection:
             return [mail_of(row, self._sealer) for row in connection.execute(query)]
 
+    def give_up(self, before: datetime, reason: str, *, now: datetime) -> int:
+        """Note as undeliverable what has been queued since before then. ``reason`` where none was noted so far."""
+        late = and_(table.c.state == MailState.QUEUED.value, table.c.queued_at < before)
+        told = {"state": MailState.UNDELIVERABLE.value, "message": None}
+        with self._database.writing() as connection:
+            if reason:
+                connection.execute(update(table).where(late, table.c.reason == "").values(reason=reason))
+            return connection.execute(update(table).where(late).values(changed_at=now, **told)).rowcount
+
     def abandon_held(self, before: datetime, *, now: datetime) -> int:
         """Give up on messages held since before then: whether their documents were published was never learnt."""
         held = and_(table.c.state == MailState.HELD.value, table.c.queued_at < before)

@@ -18,6 +18,7 @@ from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
 from facade.domain.ins import INS
+from facade.domain.mail import MailTrouble
 from facade.observability.logs import log_emergency
 from facade.policy import access
 from facade.policy.vocabulary import Scope
@@ -66,6 +67,8 @@ class Case:
         self.now = services.clock()
         self.caller = actor.caller.toward(patient)
         self.hidden = False
+        # The mailboxes each act of sending writes to, for its trace and for nothing else.
+        self.recipients: dict[Act, str] = {}
         self._judged: dict[tuple[Act, str], _Judged] = {}
         self._context: Context | None = None
         self._transactions: dict[Act, str] = {}
@@ -124,13 +127,24 @@ class Case:
 
         Raises NotFound when the document must not exist for this caller, Refused for every other denial.
         """
-        decision = self._decide(dossier, document, act or self.act, about or document)
+        return self._permitted(self._decide(dossier, document, act or self.act, about or document))
+
+    def _permitted(self, decision: Decision) -> Decision:
         if decision.permits:
             return decision
         if self.services.access.scope(decision.rule) is Scope.DOCUMENT:
             self.hidden = True
             raise NotFound.of("document.unknown")
         raise Refused(decision)
+
+    def require_new(self, dossier: Dossier, document: DocumentEntry, act: Act) -> Decision:
+        """Judge the sending of a document this caller publishes, or published here. Raises NotFound or Refused."""
+        services = self.services
+        decision = access.decide_new(
+            services.access, self.caller, act, dossier, document, self.context, self.patient, services.policy
+        )
+        self._note(act, decision, document)
+        return self._permitted(decision)
 
     def reaches(self, dossier: Dossier, document: DocumentEntry) -> Decision:
         """Judge the act on a document it reaches besides the one asked for. No trace yet: see ``reached``."""
@@ -281,6 +295,7 @@ class Case:
             correlation_id=actor.correlation_id,
             secret=actor.secret,
             on_behalf=actor.on_behalf_of_holder,
+            recipients=self.recipients.get(act, ""),
         )
         write_trace(self.services, trace)
 
@@ -290,6 +305,8 @@ def _outcome(error: BaseException | None, *, hidden: bool) -> tuple[str, str]:
         return "success", ""
     if isinstance(error, Refused) or hidden:
         return "refused", ""
+    if isinstance(error, MailTrouble):
+        return "error", error.reason
     if isinstance(error, FacadeError):
         return "error", error.problems[0].code
     return "error", "server.unexpected"

@@ -15,9 +15,10 @@ from facade.domain.access import Act
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
+from facade.records.mail_rows import Mail
 from facade.records.reservations import Intent, Reservation
 from facade.records.reservations import Request as LedgerRequest
-from facade.transactions import complete, outcome, render
+from facade.transactions import complete, outcome, render, send_published
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.prepare import Prepared, prepare, target_of_replacement
@@ -49,7 +50,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, and what was filled."""
+    """The documents as stored, what was filled, and the messages that send them."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -57,6 +58,7 @@ class Published:
     lot_id: str
     filled: tuple[Fill, ...]
     unsupported_relations: tuple[str, ...]
+    mails: tuple[Mail, ...] = ()
 
 
 def order_of_resource(services: Services, resource: dict[str, Any], data: Any, *, key: str, fingerprint: str) -> Order:
@@ -93,27 +95,31 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     services = case.services
     drafts = _drafts(case, subject, order, case.now)
     lot, lot_filled = _lot(case, subject, order, drafts)
+    plan = send_published.plan_of(case, subject.ins, [resource for resource, _ in order.documents], order.lot)
     dossier = services.gateway.check_access(case.session)
     # Judged before the ledger is looked at: what was published before is told to those only who may publish.
     case.require(dossier)
     for draft in drafts:
         case.require(dossier, draft.entry)
+    send_published.judge(case, dossier, [draft.entry for draft in drafts], plan)
     reservation = _reserve(case, order, drafts)
     if reservation.replay:
         return _replay(case, subject, order, reservation)
     try:
         submission = _wrap(case, dossier, drafts, lot)
+        send_published.hold(case, submission, plan, reservation)
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
     entries = outcome.send(case, reservation, submission)
+    mails = send_published.released(case, plan, reservation)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
     for draft, entry in zip(drafts, entries, strict=True):
         filled += complete.filled(draft.entry, entry)
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
-    return Published(subject.ins, entries, resources, lot_id, filled, relations)
+    return Published(subject.ins, entries, resources, lot_id, filled, relations, mails)
 
 
 def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
@@ -211,7 +217,8 @@ def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation
     case.replayed(entries)
     resources = render.documents(case.services, case.patient, entries)
     lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
-    return Published(case.patient, entries, resources, lot_id, (), ())
+    mails = tuple(case.services.outbox.of_publication(reservation.id))
+    return Published(case.patient, entries, resources, lot_id, (), (), mails)
 
 
 def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:

@@ -47,6 +47,7 @@ class RunningDemo:
     dmp_log: Path
     patients: dict[str, dict[str, str]]
     tokens: dict[str, str]
+    mailbox: str
     session: requests.Session = field(default_factory=requests.Session)
 
     @property

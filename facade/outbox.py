@@ -1,0 +1,73 @@
+"""The sender of secure messages: a process of its own, as many of them as one likes, on as many hosts.
+
+It may be killed at any time: the outbox says which message it had, and whether it may have been handed over.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import timedelta
+
+import structlog
+
+from facade.app import wire
+from facade.domain.errors import FacadeError
+from facade.domain.mail import Deferred
+from facade.mail.settings import mail_config
+from facade.mail.submission import Submitter
+from facade.observability.logs import configure
+from facade.records.engine import migrate
+from facade.settings import Settings
+from facade.transactions.mail_sending import give_up, send_next
+from facade.transactions.services import Services
+
+_IDLE, _TROUBLE = 1.0, 5.0
+_log = structlog.get_logger("facade")
+
+
+def run(settings: Settings, *, once: bool = False) -> int:
+    """Send what is due until SIGTERM or SIGINT; with ``once`` until nothing is due. Returns what is left waiting.
+
+    Raises ValueError naming the setting that is missing or wrong.
+    """
+    configure(settings.log_level)
+    migrate(settings.database_url)
+    submitter = Submitter(mail_config(settings.mail))
+    services = wire(settings)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        while not ended.is_set():
+            wait = _round(services, submitter)
+            if once and wait:
+                break
+            ended.wait(wait)
+    finally:
+        submitter.close()
+    return services.outbox.waiting()
+
+
+def _round(services: Services, submitter: Submitter) -> float:
+    """Send one message; how many seconds to wait before the next round."""
+    try:
+        if send_next(services, submitter):
+            return 0.0
+        give_up(services)
+        services.outbox.purge(services.clock() - timedelta(days=services.settings.mail.retention_days))
+    except Deferred as trouble:
+        _log.warning("mail.server-unusable", reason=trouble.reason)
+        _given_up(services, trouble.reason)
+        return _TROUBLE
+    except FacadeError as error:
+        _log.warning("mail.records", error=error.problems[0].code)
+        return _TROUBLE
+    return _IDLE
+
+
+def _given_up(services: Services, reason: str) -> None:
+    try:
+        give_up(services, reason)
+    except FacadeError as error:
+        _log.warning("mail.records", error=error.problems[0].code)

@@ -1,0 +1,72 @@
+"""What is heard of a message after it was handed over (DSN, MDN), compared with what is known, and noted.
+
+A notification proves nothing about who wrote it. It can say of one message, whose id only those know who had it, that
+it was delivered or not; it cannot make a message be sent again, show anything, or take back what better evidence told.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from facade.domain.mail import MailState, Notice, Report
+from facade.mail.reports import read_report
+from facade.records.mail_rows import Mail
+from facade.transactions.services import Services
+
+# How much each notice tells: one that tells less than the one before changes nothing.
+_WEIGHT = {
+    Notice.DELAYED: 1,
+    Notice.RELAYED: 2,
+    Notice.DELIVERED: 3,
+    Notice.FAILED: 3,
+    Notice.DELETED: 4,
+    Notice.DISPLAYED: 5,
+    Notice.PROCESSED: 5,
+    Notice.INTEGRATION_ERROR: 6,
+}
+_HANDED_OVER = (MailState.HANDING_OVER, MailState.UNKNOWN, MailState.SENT)
+
+
+class Taken(StrEnum):
+    """What became of an incoming message."""
+
+    NOTED = "noted"
+    NOTHING_NEW = "nothing-new"
+    NO_REPORT = "no-report"
+    UNKNOWN_MESSAGE = "unknown-message"
+    OTHER_RECIPIENT = "other-recipient"
+    NOT_SENT_YET = "not-sent-yet"
+
+
+def take_in(services: Services, data: bytes) -> Taken:
+    """Take in one message (RFC 5322) that came to the sending box. Raises RecordsUnavailable: try it again later."""
+    report = read_report(data)
+    if report is None:
+        return Taken.NO_REPORT
+    outbox = services.outbox
+    mail = outbox.find(envelope_id=report.envelope_id) or outbox.find(message_id=report.message_id)
+    if mail is None:
+        return Taken.UNKNOWN_MESSAGE
+    if mail.recipient.lower() not in report.recipients:
+        return Taken.OTHER_RECIPIENT
+    if mail.state not in _HANDED_OVER:
+        return Taken.NOTHING_NEW if mail.state is MailState.UNDELIVERABLE else Taken.NOT_SENT_YET
+    if mail.notice is not None and _WEIGHT[mail.notice] >= _WEIGHT[report.notice]:
+        return Taken.NOTHING_NEW
+    outbox.note(mail, _told(mail, report), now=services.clock())
+    return Taken.NOTED
+
+
+def _told(mail: Mail, report: Report) -> dict[str, Any]:
+    values: dict[str, Any] = {"notice": report.notice.value, "notice_code": report.code}
+    if report.notice is Notice.FAILED:
+        return values | {
+            "state": MailState.UNDELIVERABLE.value,
+            "reason": "mail.bounced",
+            "status": report.code,
+            "message": None,
+        }
+    if mail.state is not MailState.SENT and report.notice is not Notice.DELAYED:
+        return values | {"state": MailState.SENT.value, "reason": "", "message": None}
+    return values
