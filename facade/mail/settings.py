@@ -48,6 +48,7 @@ class MailSettings(_Part):
     hello: str = Field("localhost", description="What the facade calls itself to the server (EHLO)")
     sender: str = Field("", description="The box messages come from, e.g. an APP box of the structure")
     senders: dict[str, str] = Field({}, description="The box of single structures, by Struct_IdNat: overrides sender")
+    patient_replies: bool = Field(False, description="Patients may reply; otherwise X-MSS-MES: FIN says they may not")
     product: str = Field("", description="X-MSS-NIL: number of the product, given by the ANS (NIL)")
     domains: tuple[str, ...] = Field(
         ("*.mssante.fr",),

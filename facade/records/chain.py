@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+_ADDED_LATER = frozenset({"recipients"})
 GENESIS = "0" * 64
 
 Content = Mapping[str, str | int | bool | None]
@@ -57,8 +58,12 @@ class Link:
 
 
 def canonical(content: Content) -> bytes:
-    """The one way to write a trace as bytes: JSON, sorted keys, no spaces, UTF-8."""
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    """The one way to write a trace as bytes: JSON, sorted keys, no spaces, UTF-8.
+
+    What was added to traces later is left out where it is empty: those written before keep the hash they have.
+    """
+    told = {name: value for name, value in content.items() if value or name not in _ADDED_LATER}
+    return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def link_hash(previous: str, content: Content) -> str:

@@ -82,8 +82,7 @@ class StoredTrace(Trace):
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
         """Everything, as plain values in a fixed order: one line of an export."""
-        content = _content(self.seq, _columns(self)) | {"recipients": self.recipients}
-        return {**content, "previous": self.previous, "hash": self.hash}
+        return {**_content(self.seq, _columns(self)), "previous": self.previous, "hash": self.hash}
 
 
 class Traces:
@@ -219,9 +218,7 @@ def _clean(value: str) -> str:
 
 
 def _content(seq: int, columns: dict[str, Any]) -> dict[str, str | int | bool | None]:
-    # Left out where there are none: traces written before there was such a column keep the hash they have.
-    told = {name: value for name, value in columns.items() if value or name != "recipients"}
-    return {"seq": seq, **told, "time": columns["time"].isoformat(timespec="microseconds")}
+    return {"seq": seq, **columns, "time": columns["time"].isoformat(timespec="microseconds")}
 
 
 def _link(row: Row[Any]) -> Link:

@@ -148,4 +148,5 @@ def _facts(services: Services, trace: StoredTrace) -> AuditFacts:
         token_id=trace.local_id,
         document_id=document,
         base=services.settings.fhir_base,
+        recipients=tuple(filter(None, trace.recipients.split(","))),
     )

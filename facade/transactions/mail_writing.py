@@ -12,6 +12,7 @@ from facade.dmp.ebrim_write import exchange
 from facade.domain.content import Content
 from facade.domain.document import DocumentEntry, SourcePatient, SubmissionSet
 from facade.domain.errors import InvalidInput
+from facade.domain.mail import Audience
 from facade.mail import message, xdm
 from facade.mail.addresses import Address, read_address
 from facade.records.mail_rows import NewMail
@@ -60,7 +61,7 @@ def write_mails(case: Case, parcel: Parcel, recipients: Sequence[Recipient]) -> 
             archive=archive,
             body=parcel.body or _usual_body(documents, structure.name),
             product=settings.product,
-            final=False,
+            final=recipient.audience is Audience.PATIENT and not settings.patient_replies,
             receipt=parcel.receipt,
         )
         written = message.write(letter)

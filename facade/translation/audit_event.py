@@ -55,6 +55,9 @@ _ACTS = {
     "retrieve": (_READ, "ITI-68", "Binary"),
     "publish": (_CREATE, "ITI-105", "DocumentReference"),
     "replace": (_CREATE, "ITI-105", "DocumentReference"),
+    # What is sent was read for it; to whom is told beside the document.
+    "send": (_READ, "", "DocumentReference"),
+    "send-to-patient": (_READ, "", "DocumentReference"),
     "check": (_QUERY, "", "Patient"),
     "authorise": (_CREATE, "", "Consent"),
     "list-authorisations": (_QUERY, "", "Consent"),
@@ -87,6 +90,7 @@ class AuditFacts:
     token_id: str
     document_id: str
     base: str
+    recipients: tuple[str, ...] = ()
 
 
 def audit_event(facts: AuditFacts, patient: INS, patient_id: str) -> dict[str, Any]:
@@ -202,7 +206,9 @@ def _entities(
         query = b64encode(f"{resource}?patient={patient_id}".encode()).decode()
         found.append(thing | {"role": {"system": role, "code": "24"}, "query": query})
     elif facts.document_id:
-        found.append(thing | {"what": {"reference": f"DocumentReference/{facts.document_id}"}})
+        boxes = [{"type": "recipient", "valueString": box} for box in facts.recipients]
+        document = {"what": {"reference": f"DocumentReference/{facts.document_id}"}}
+        found.append(thing | document | ({"detail": boxes} if boxes else {}))
     elif resource == "Consent":
         found.append(thing | {"what": {"type": resource}})
     return found

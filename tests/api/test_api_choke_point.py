@@ -20,6 +20,7 @@ from facade.domain.dmp import DmpGateway
 from tests.leaks.routes import GENERATORS, declared_routes
 from tests.support.api import URI, TraceBook, application, cda, submission
 from tests.support.demo import FHIR_JSON, JSON_PATCH, MASKS, RunningDemo, pdf
+from tests.support.mail import send_parameters
 
 WRITER = "author-doctor"
 HOUSE = Path(facade.__file__).parent
@@ -119,11 +120,23 @@ def _lot(demo: RunningDemo, method: str) -> requests.Response:
     return demo.call(WRITER, method, f"/List/{location.split('List/')[1].split('/')[0]}")
 
 
+def _sending(demo: RunningDemo) -> dict[str, Any]:
+    document = demo.publish("nurse", "adult")["id"]
+    return send_parameters(document, recipients=("confrere@choke.mssante.fr",), patient=True)
+
+
+def _on_task(demo: RunningDemo, method: str) -> requests.Response:
+    document = demo.publish("nurse", "adult")["id"]
+    sent = demo.post(WRITER, "/DocumentReference/$send", send_parameters(document, patient=True)).json()
+    return demo.call(WRITER, method, f"/Task/{sent['entry'][0]['resource']['id']}")
+
+
 DOCUMENT, ONE_DOCUMENT = "/fhir/DocumentReference", "/fhir/DocumentReference/<id>"
 _PATCHED = {"data": MASK, "headers": {"Content-Type": JSON_PATCH}}
 WORKLIST, GENERATE = "/fhir/DocumentReference/$still-hidden", "/fhir/DocumentReference/$generate-metadata"
 # No record is opened: their traces name no patient.
-NOBODYS = {WORKLIST, GENERATE}
+TASKS, ONE_TASK = "/fhir/Task", "/fhir/Task/<id>"
+NOBODYS = {WORKLIST, GENERATE, TASKS, ONE_TASK, f"{TASKS}/_search"}
 ONE_CONSENT, VERSIONS = "/fhir/Consent/<id>", "/fhir/Consent/<id>/_history"
 # How each route is called, and the acts its traces must then name.
 CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
@@ -172,6 +185,12 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", VERSIONS): (_on_consent("/_history"), ["read-consent"]),
     ("GET", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
     ("HEAD", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
+    ("POST", f"{DOCUMENT}/$send"): (_post("/DocumentReference/$send", _sending), ["send", "send-to-patient"]),
+    ("GET", TASKS): (_get("/Task"), ["read-tasks"]),
+    ("HEAD", TASKS): (_get("/Task"), ["read-tasks"]),
+    ("POST", f"{TASKS}/_search"): (_form("/Task/_search", "patient.identifier"), ["read-tasks"]),
+    ("GET", ONE_TASK): (_on_task, ["read-tasks"]),
+    ("HEAD", ONE_TASK): (_on_task, ["read-tasks"]),
     ("GET", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
     ("HEAD", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
 }

@@ -69,6 +69,7 @@ def test_the_capability_statement_says_what_a_client_must_know(demo: RunningDemo
         "changes",
         "explain-access",
         "generate-metadata",
+        "send",
         "still-hidden",
     ]
     names = {each["name"] for each in documents["searchParam"]}

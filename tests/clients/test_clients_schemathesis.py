@@ -51,6 +51,8 @@ _REACHED = {
     ("GET", "/fhir/DocumentReference"),
     ("GET", "/fhir/DocumentReference/*"),
     ("GET", "/fhir/DocumentReference/$still-hidden"),
+    ("GET", "/fhir/Task"),
+    ("POST", "/fhir/Task/_search"),
     ("DELETE", "/fhir/DocumentReference/*"),
     ("GET", "/fhir/Patient"),
     ("GET", "/fhir/metadata"),

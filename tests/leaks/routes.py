@@ -402,6 +402,24 @@ def _explain(demo: RunningDemo, target: Target) -> Iterator[Request]:
         yield Request(f"explain {act}", "POST", path, {"Content-Type": FHIR_JSON}, json.dumps(body))
 
 
+def _send(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    path, reference = "/DocumentReference/$send", {"reference": f"DocumentReference/{target.id}"}
+    matricule = demo.patients[target.patient]["value"]
+    boxes: dict[str, list[dict[str, Any]]] = {
+        "to a colleague": [{"name": "recipient", "valueUrl": "mailto:confrere@leaks.mssante.fr"}],
+        "to the patient": [{"name": "patient", "valueBoolean": True}],
+        "to the patient by address": [{"name": "recipient", "valueUrl": f"mailto:{matricule}@patient.mssante.fr"}],
+        "to another patient": [{"name": "recipient", "valueUrl": "mailto:199999999999999@patient.mssante.fr"}],
+        "to nobody": [],
+    }
+    for label, parameters in boxes.items():
+        body = {
+            "resourceType": "Parameters",
+            "parameter": [{"name": "document", "valueReference": reference}, *parameters],
+        }
+        yield Request(f"send {label}", "POST", path, {"Content-Type": FHIR_JSON}, json.dumps(body))
+
+
 def _of_the_record(path: str, parameter: str) -> Generator:
     """A route that names no document: its answer may not depend on one either (see ``test_leaks_history``)."""
 
@@ -428,6 +446,10 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("DELETE", "/fhir/DocumentReference/<id>"): _delete,
     ("POST", "/fhir/DocumentReference/$explain-access"): _explain,
     ("POST", "/fhir/DocumentReference/$generate-metadata"): _nothing,
+    ("POST", "/fhir/DocumentReference/$send"): _send,
+    ("GET", "/fhir/Task"): _nothing,
+    ("POST", "/fhir/Task/_search"): _nothing,
+    ("GET", "/fhir/Task/<id>"): _nothing,
     ("GET", "/fhir/DocumentReference/$changes"): _changes,
     ("GET", "/fhir/DocumentReference/$still-hidden"): _of_the_record(
         "/DocumentReference/$still-hidden", "patient.identifier"

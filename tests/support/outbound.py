@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.support.api import Resource, submission
 from tests.support.demo import FHIR_JSON, MASKS, RunningDemo, pdf
+from tests.support.mail import send_parameters
 
 WRITER, READER = "author-doctor", "treating-doctor"
 _CONSENT = {
@@ -51,6 +52,11 @@ def _documents(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
     yield "page", _json(demo.search(READER, "adult", _count="1", _offset="1", unknown="x"))
     yield "count", _json(demo.search(READER, "adult", _summary="count"))
     yield "binary", get(f"/Binary/{new['id']}", headers={"Accept": FHIR_JSON})
+    sent = _json(demo.post(WRITER, "/DocumentReference/$send", send_parameters(new["id"], patient=True)))
+    yield "sent", sent
+    yield "task", _json(demo.call(WRITER, "GET", f"/Task/{sent['entry'][0]['resource']['id']}"))
+    yield "task for a colleague", _json(demo.call("nurse", "GET", f"/Task/{sent['entry'][0]['resource']['id']}"))
+    yield "tasks", _json(demo.call(WRITER, "GET", "/Task", params={"_count": "1"}))
     hidden = [{"coding": [{"system": MASKS, "code": "INVISIBLE_PATIENT"}]}]
     demo.publish(WRITER, "adult", securityLabel=hidden)
     yield "still hidden", _json(demo.call(WRITER, "GET", "/DocumentReference/$still-hidden"))
