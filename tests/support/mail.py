@@ -46,10 +46,12 @@ def task(demo: RunningDemo, persona: str, task_id: str) -> dict[str, Any]:
     return found
 
 
-def settled(demo: RunningDemo, persona: str, task_id: str, *statuses: str) -> dict[str, Any]:
+def settled(
+    demo: RunningDemo, persona: str, task_id: str, *statuses: str, patience: float = _PATIENCE
+) -> dict[str, Any]:
     """The Task once it has one of these statuses (by default: once nothing more will come of itself)."""
     wanted = statuses or ("completed", "failed", "on-hold", "cancelled")
-    return eventually(lambda: task(demo, persona, task_id), lambda found: found["status"] in wanted)
+    return eventually(lambda: task(demo, persona, task_id), lambda found: found["status"] in wanted, patience)
 
 
 def eventually(ask: Callable[[], Any], good: Callable[[Any], bool], patience: float = _PATIENCE) -> Any:
