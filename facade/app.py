@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -48,6 +48,7 @@ from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
+from facade.mailroom import open_outbox
 from facade.observability import metrics
 from facade.observability.logs import configure, log_request
 from facade.policy.access import Habilitation, PolicySettings
@@ -55,10 +56,8 @@ from facade.policy.tables import AccessTables
 from facade.records.consents import Consents
 from facade.records.engine import open_database
 from facade.records.hidden import HiddenDocuments
-from facade.records.outbox import Outbox
 from facade.records.pairings import Pairings
 from facade.records.publications import Publications
-from facade.records.sealing import Sealer
 from facade.records.traces import Traces
 from facade.settings import Settings, VihfSettings
 from facade.transactions.services import Services
@@ -68,8 +67,6 @@ from facade.translation.tables import CodeTables
 
 # What a client may send is without bound, what is counted must not be.
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-# How much longer than its own patience a sender that hands a message over may live before it is taken for dead.
-_PATIENCE = 1.5
 _DISCOVERY = "/.well-known/openid-configuration"
 # The settings of the DMP that its speaker has under the same name.
 _AS_THEY_ARE = {
@@ -153,8 +150,7 @@ def wire(settings: Settings) -> Services:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
     gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp)
     metrics.watch_certificates(gateway.certificate_expiry())
-    secrets = [secret.get_secret_value().encode() for secret in settings.seal_secrets]
-    ids = SealedIds([derive_key(secret) for secret in secrets])
+    ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
         settings=settings,
         gateway=gateway,
@@ -171,12 +167,7 @@ def wire(settings: Settings) -> Services:
         consents=Consents(database),
         publications=Publications(database),
         hidden=HiddenDocuments(database),
-        outbox=Outbox(
-            database,
-            Sealer([derive_key(secret, b"outbox") for secret in secrets]),
-            lease=timedelta(seconds=settings.mail.lease_seconds),
-            handing_over=timedelta(seconds=settings.mail.data_timeout * _PATIENCE),
-        ),
+        outbox=open_outbox(settings, database),
         verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
         ids=ids,
         subjects=SubjectRules(

@@ -96,14 +96,17 @@ def mail_in(config: Path | None, file: BinaryIO) -> None:
 
     Status 0: taken in, or of no concern. Status 75 (EX_TEMPFAIL): try again later, the mail server keeps it.
     """
-    from facade.app import wire  # noqa: PLC0415 - the other commands read no mail
-    from facade.domain.errors import FacadeError  # noqa: PLC0415
+    from facade.domain.errors import FacadeError  # noqa: PLC0415 - the other commands read no mail
+    from facade.mailroom import open_outbox  # noqa: PLC0415
+    from facade.records.engine import open_database  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
     from facade.transactions.mail_notices import take_in  # noqa: PLC0415
 
     _use(config)
     try:
-        click.echo(take_in(wire(Settings()), file.read(_LARGEST_MAIL)).value)
+        settings = Settings()
+        outbox = open_outbox(settings, open_database(settings.database_url))
+        click.echo(take_in(outbox, file.read(_LARGEST_MAIL), datetime.now(UTC)).value)
     except (FacadeError, ValueError) as error:
         click.echo(f"not taken in: {type(error).__name__}", err=True)
         sys.exit(os.EX_TEMPFAIL)

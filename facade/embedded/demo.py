@@ -81,12 +81,13 @@ class Demo:
         self._spawn("issuer", [*embedded, "issuer", *data, "--port", str(self.ports.issuer)])
         boxes = ["--port", str(self.ports.mail), "--mailbox-port", str(self.ports.mailbox)]
         self._spawn("mail", [*embedded, "mail", *data, *boxes])
-        self._spawn("outbox", [*python, "facade.cli", "outbox", *config])
         self._pair()
         self._await("issuer", self._issuer_answers)
         self._await("dmp", lambda: _listens(self.ports.dmp))
         self._await("mail", lambda: _listens(self.ports.mail) and _listens(self.ports.mailbox))
         self._await("facade", self._facade_ready)
+        # Last, and nobody waits for it: what is queued meanwhile leaves when it is there.
+        self._spawn("outbox", [*python, "facade.cli", "outbox", *config])
 
     def description(self) -> dict[str, Any]:
         """What a user needs to try it: addresses, sample patients, a token for each persona."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from facade.domain.access import Act
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.masking import Flag
@@ -41,11 +40,6 @@ def new_document_rule(question: Question, dossier: Dossier, document: DocumentEn
         return Rule.RIGHT_NOT_FOR_CALLER
     refused = _record(dossier) or never_shown(document) or mask_against_sending(question, dossier, document)
     return refused or question.act.permit
-
-
-def sends(act: Act) -> bool:
-    """Whether the act sends a document by secure messaging."""
-    return act in (Act.SEND, Act.SEND_TO_PATIENT)
 
 
 def _record(dossier: Dossier) -> str | None:

@@ -6,13 +6,14 @@ it was delivered or not; it cannot make a message be sent again, show anything, 
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from facade.domain.mail import MailState, Notice, Report
 from facade.mail.reports import read_report
 from facade.records.mail_rows import Mail
-from facade.transactions.services import Services
+from facade.records.outbox import Outbox
 
 # How much each notice tells: one that tells less than the one before changes nothing.
 _WEIGHT = {
@@ -39,12 +40,11 @@ class Taken(StrEnum):
     NOT_SENT_YET = "not-sent-yet"
 
 
-def take_in(services: Services, data: bytes) -> Taken:
+def take_in(outbox: Outbox, data: bytes, now: datetime) -> Taken:
     """Take in one message (RFC 5322) that came to the sending box. Raises RecordsUnavailable: try it again later."""
     report = read_report(data)
     if report is None:
         return Taken.NO_REPORT
-    outbox = services.outbox
     mail = outbox.find(envelope_id=report.envelope_id) or outbox.find(message_id=report.message_id)
     if mail is None:
         return Taken.UNKNOWN_MESSAGE
@@ -54,7 +54,7 @@ def take_in(services: Services, data: bytes) -> Taken:
         return Taken.NOTHING_NEW if mail.state is MailState.UNDELIVERABLE else Taken.NOT_SENT_YET
     if mail.notice is not None and _WEIGHT[mail.notice] >= _WEIGHT[report.notice]:
         return Taken.NOTHING_NEW
-    outbox.note(mail, _told(mail, report), now=services.clock())
+    outbox.note(mail, _told(mail, report), now=now)
     return Taken.NOTED
 
 

@@ -15,7 +15,7 @@ from tests.support.demo import RunningDemo
 
 SEND = "/DocumentReference/$send"
 RIM = "{urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0}"
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 def send_parameters(
