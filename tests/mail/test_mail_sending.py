@@ -116,7 +116,7 @@ def test_the_patient_gets_it_in_the_box_of_the_matricule(demo: RunningDemo) -> N
 
 
 def _message_id(found: dict[str, Any]) -> str:
-    return next(each["valueString"] for each in found["output"] if "valueString" in each)
+    return str(next(each["valueString"] for each in found["output"] if "valueString" in each))
 
 
 def test_one_message_for_each_recipient_and_none_twice(demo: RunningDemo) -> None:

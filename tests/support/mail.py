@@ -51,7 +51,10 @@ def settled(
 ) -> dict[str, Any]:
     """The Task once it has one of these statuses (by default: once nothing more will come of itself)."""
     wanted = statuses or ("completed", "failed", "on-hold", "cancelled")
-    return eventually(lambda: task(demo, persona, task_id), lambda found: found["status"] in wanted, patience)
+    found: dict[str, Any] = eventually(
+        lambda: task(demo, persona, task_id), lambda each: each["status"] in wanted, patience
+    )
+    return found
 
 
 def eventually(ask: Callable[[], Any], good: Callable[[Any], bool], patience: float = _PATIENCE) -> Any:
