@@ -117,6 +117,7 @@ def mail_in(config: Path | None, file: BinaryIO) -> None:
 def check(config: Path | None) -> None:
     """Say whether the settings, the certificates, the database and the DMP are usable."""
     from facade.app import wire  # noqa: PLC0415
+    from facade.mailroom import diagnose  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
     from facade.tls import problems as tls_problems  # noqa: PLC0415
@@ -129,7 +130,12 @@ def check(config: Path | None) -> None:
         services = wire(settings)
         problems = list(
             dict.fromkeys(
-                [*tls_problems(settings, services.clock()), *readiness(services), *services.gateway.diagnose()]
+                [
+                    *tls_problems(settings, services.clock()),
+                    *readiness(services),
+                    *services.gateway.diagnose(),
+                    *diagnose(settings),
+                ]
             )
         )
         for warning in warnings(services):

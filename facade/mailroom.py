@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from facade.domain.mail import Deferred
+from facade.mail.settings import mail_config
+from facade.mail.submission import Submitter
 from facade.records.engine import Database
 from facade.records.outbox import Outbox
 from facade.records.sealing import Sealer
@@ -23,3 +26,16 @@ def open_outbox(settings: Settings, database: Database) -> Outbox:
         lease=timedelta(seconds=settings.mail.lease_seconds),
         handing_over=timedelta(seconds=settings.mail.data_timeout * _PATIENCE),
     )
+
+
+def diagnose(settings: Settings) -> list[str]:
+    """What keeps messages from being sent, in words for the operator: nothing where messaging is not configured."""
+    if not settings.mail.host:
+        return []
+    try:
+        submitter = Submitter(mail_config(settings.mail))
+        submitter.open()
+        submitter.close()
+    except (ValueError, Deferred) as trouble:
+        return [f"secure messaging: {trouble}"]
+    return []

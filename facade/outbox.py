@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from datetime import timedelta
 
 import structlog
@@ -22,7 +23,7 @@ from facade.settings import Settings
 from facade.transactions.mail_sending import give_up, send_next
 from facade.transactions.services import Services
 
-_IDLE, _TROUBLE = 1.0, 5.0
+_IDLE, _TROUBLE, _CHORES = 1.0, 5.0, 60.0
 _log = structlog.get_logger("facade")
 
 
@@ -38,9 +39,13 @@ def run(settings: Settings, *, once: bool = False) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    chores = 0.0
     try:
         while not ended.is_set():
-            wait = _round(services, submitter)
+            wait, trouble = _round(services, submitter)
+            if wait and time.monotonic() >= chores:
+                chores = time.monotonic() + _CHORES
+                _tidy(services, trouble)
             if once and wait:
                 break
             ended.wait(wait)
@@ -49,25 +54,24 @@ def run(settings: Settings, *, once: bool = False) -> int:
     return services.outbox.waiting()
 
 
-def _round(services: Services, submitter: Submitter) -> float:
-    """Send one message; how many seconds to wait before the next round."""
+def _round(services: Services, submitter: Submitter) -> tuple[float, str]:
+    """Send one message; how many seconds to wait before the next round, and why nothing can leave at all."""
     try:
         if send_next(services, submitter):
-            return 0.0
-        give_up(services)
-        services.outbox.purge(services.clock() - timedelta(days=services.settings.mail.retention_days))
+            return 0.0, ""
     except Deferred as trouble:
         _log.warning("mail.server-unusable", reason=trouble.reason)
-        _given_up(services, trouble.reason)
-        return _TROUBLE
+        return _TROUBLE, trouble.reason
     except FacadeError as error:
         _log.warning("mail.records", error=error.problems[0].code)
-        return _TROUBLE
-    return _IDLE
+        return _TROUBLE, ""
+    return _IDLE, ""
 
 
-def _given_up(services: Services, reason: str) -> None:
+def _tidy(services: Services, reason: str) -> None:
+    """Give up what waited for too long, forget what is long settled."""
     try:
         give_up(services, reason)
+        services.outbox.purge(services.clock() - timedelta(days=services.settings.mail.retention_days))
     except FacadeError as error:
         _log.warning("mail.records", error=error.problems[0].code)

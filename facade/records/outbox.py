@@ -8,11 +8,12 @@ write nothing more, and so never sends the end of the data. Several processes, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.errors import Conflict, Problem
@@ -23,7 +24,7 @@ from facade.records.mail_rows import Group, Mail, NewMail, columns_of, mail_of
 from facade.records.reservations import State, in_progress
 from facade.records.schema import mail_messages as table
 from facade.records.schema import submissions
-from facade.records.sealing import Sealer
+from facade.records.sealing import Sealer, Unreadable
 
 SETTLED = (MailState.SENT, MailState.UNDELIVERABLE, MailState.NOT_SENT, MailState.CANCELLED)
 _ENDS = {State.STORED.value: MailState.QUEUED, State.FAILED.value: MailState.CANCELLED}
@@ -97,7 +98,13 @@ class Outbox:
             taken = {"attempts": row.attempts + 1, "claim": row.claim + 1, "next_at": now + self._lease}
             self._write(connection, table.c.id == row.id, now, state=MailState.SENDING.value, **taken)
             mine = connection.execute(select(table).where(table.c.id == row.id)).one()
-        return mail_of(mine, self._sealer), self._sealer.open(row.message, row.id, "message")
+            try:
+                return mail_of(mine, self._sealer), self._sealer.open(row.message, row.id, "message")
+            except Unreadable:
+                # One that cannot be opened must not stand in the way of all others.
+                told = {"state": MailState.UNDELIVERABLE.value, "reason": "mail.unreadable", "message": None}
+                self._write(connection, table.c.id == row.id, now, **told)
+        return self.claim(now=now)
 
     def hand_over(self, mail: Mail, *, now: datetime) -> bool:
         """Note that the end of the data is about to be sent. False: the lease is over, it must not be."""
@@ -156,7 +163,7 @@ class Outbox:
             wanted.append(table.c.state.in_(found))
         query = select(table).where(*wanted).order_by(table.c.queued_at.desc(), table.c.id).limit(limit).offset(offset)
         with self._database.reading() as connection:
-            return [mail_of(row, self._sealer) for row in connection.execute(query)]
+            return list(self._readable(connection.execute(query)))
 
     def give_up(self, before: datetime, reason: str, *, now: datetime) -> int:
         """Note as undeliverable what has been queued since before then. ``reason`` where none was noted so far."""
@@ -206,7 +213,13 @@ class Outbox:
     def _some(self, wanted: ColumnElement[bool]) -> list[Mail]:
         with self._database.reading() as connection:
             rows = connection.execute(select(table).where(wanted).order_by(table.c.rank))
-            return [mail_of(row, self._sealer) for row in rows]
+            return list(self._readable(rows))
+
+    def _readable(self, rows: Iterable[Row[Any]]) -> Iterator[Mail]:
+        """The messages of rows; what was sealed under a secret that is gone tells nothing any more."""
+        for row in rows:
+            with suppress(Unreadable):
+                yield mail_of(row, self._sealer)
 
 
 def _lease_of(mail: Mail) -> ColumnElement[bool]:

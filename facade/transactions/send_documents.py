@@ -42,6 +42,7 @@ def send_documents(services: Services, actor: Actor, order: SendOrder, *, key: s
     acts = acts_of(recipients, order.wish)
     with Case(services, actor, acts[0], patient, TRANSACTION) as case:
         case.becomes(*((act, TRANSACTION) for act in acts))
+        case.recipients = told(recipients)
         gateway = services.gateway
         dossier, answer = case.ask(lambda session: gateway.get_documents(session, logical_ids=logical_ids))
         entries = tuple(judged(case, dossier, answer, logical_id) for logical_id in logical_ids)
