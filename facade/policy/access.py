@@ -22,12 +22,13 @@ from facade.policy.question import Question
 from facade.policy.record_rules import record_rule
 from facade.policy.tables import AccessTables
 from facade.policy.traces import trace_visible
-from facade.policy.vocabulary import Habilitation, PolicySettings, Scope
+from facade.policy.vocabulary import Habilitation, PolicySettings, PreloadLimits, Scope
 
 __all__ = [
     "AccessTables",
     "Habilitation",
     "PolicySettings",
+    "PreloadLimits",
     "Scope",
     "decide",
     "homologation_warning",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from facade.domain.access import Act, Purpose
 from facade.domain.caller import CallerKind
 from facade.domain.dossier import Dossier
+from facade.policy.preload_rules import refuse_preload
 from facade.policy.question import Question
 from facade.policy.vocabulary import Rule
 
@@ -25,6 +26,7 @@ def refuse_caller(question: Question, dossier: Dossier | None) -> str | None:
         or _consent_to_application(question)
         or _secret(question)
         or _statement(question)
+        or refuse_preload(question)
     )
 
 
