@@ -1,4 +1,4 @@
-"""What a preload may not be: too early, too late, of too many documents or patients (référentiel DMP EXI 11, EXI 12)."""
+"""What a preload may not be: too early, too late, of too many documents or patients (référentiel EXI 11, EXI 12)."""
 
 from __future__ import annotations
 

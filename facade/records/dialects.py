@@ -41,6 +41,12 @@ class Dialect(Protocol):
     def lock_migrations(self, connection: Connection) -> None:
         """Wait, inside a writing transaction, until no other process is migrating."""
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """Wait, inside a writing transaction, for the one lock of this name; it is held until the transaction ends."""
+
+    def wipe(self) -> None:
+        """Overwrite what was deleted, as far as the product lets its client do that."""
+
 
 def connect(url: str, *, pool_size: int, busy_timeout: float) -> Dialect:
     """The dialect of a database URL (``sqlite:///path`` or ``postgresql://...``). Raises ValueError for any other."""
@@ -84,12 +90,32 @@ class _Sqlite:
     def lock_migrations(self, connection: Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE already let nobody else write."""
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """Nothing to do, for the same reason."""
+
+    def wipe(self) -> None:
+        """Empty the write-ahead log, where deleted pages would otherwise stay until it comes round again.
+
+        While somebody reads it cannot be cut: the next time will do, nobody waits for it.
+        """
+        raw = self.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute("PRAGMA busy_timeout = 0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
+            cursor.close()
+        finally:
+            raw.close()
+
     def _prepare(self, raw: sqlite3.Connection, _record: object) -> None:
         raw.isolation_level = None  # the driver must not begin transactions on its own: ``_begin`` does
         raw.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
         _switch_to_wal(raw)
         raw.execute("PRAGMA synchronous = FULL")
         raw.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten with zeros, not only unlinked.
+        raw.execute("PRAGMA secure_delete = ON")
 
 
 def _create_private(path: Path) -> None:
@@ -145,6 +171,12 @@ class _Postgresql:
     def lock_migrations(self, connection: Connection) -> None:
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+
+    def lock(self, connection: Connection, name: str) -> None:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+    def wipe(self) -> None:
+        """Nothing a client can do inside its rights: VACUUM frees the rows, and what is in them is sealed."""
 
 
 @contextmanager

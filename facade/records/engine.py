@@ -62,6 +62,15 @@ class Database:
         ):
             yield connection
 
+    def lock(self, connection: Connection, name: str) -> None:
+        """Inside ``writing``: let in one transaction at a time among those that take the lock of this name."""
+        self._dialect.lock(connection, name)
+
+    def wipe(self) -> None:
+        """Overwrite what was deleted as far as the database product can. Raises RecordsUnavailable."""
+        with _trouble_named():
+            self._dialect.wipe()
+
     def ping(self) -> str | None:
         """Whether the database answers and has its tables: None when it has, else why not, in words."""
         try:

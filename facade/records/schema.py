@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -204,4 +205,54 @@ hidden_documents = Table(
     Column("since", UtcTime, nullable=False),
     Index("hidden_documents_author", "author_id"),
     Index("hidden_documents_structure", "structure_id"),
+)
+
+# What a professional ordered to be preloaded. The patient, the criteria and the documents are sealed; the digests are
+# keyed (``vault``). Instants and states are plain: the sweep must find what is due without opening anything.
+preloads = Table(
+    "preloads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("person_id", String(128), nullable=False),
+    Column("structure_id", String(32), nullable=False),
+    Column("patient_key", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due", UtcTime, nullable=True),
+    Column("closes", UtcTime, nullable=False),
+    Column("recorded", UtcTime, nullable=False),
+    Column("fetched", UtcTime, nullable=True),
+    Column("expires", UtcTime, nullable=True),
+    Column("settled", UtcTime, nullable=True),
+    Column("holder", String(36), nullable=True),
+    Column("leased_until", UtcTime, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("matched", Integer, nullable=True),
+    Column("outcome", String(64), nullable=False),
+    Index("preloads_person", "person_id", "recorded"),
+    Index("preloads_state", "state", "due"),
+    Index("preloads_patient", "patient_key"),
+)
+
+preloaded_documents = Table(
+    "preloaded_documents",
+    metadata,
+    Column("preload_id", String(64), ForeignKey("preloads.id", ondelete="CASCADE"), primary_key=True),
+    Column("document_key", String(64), primary_key=True),
+    Column("rank", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=True),
+    Index("preloaded_documents_key", "document_key"),
+)
+
+# What was preloaded in the last days, for the limits of EXI 12: it outlives what it counts. An empty document_key
+# stands for the patient alone.
+preload_uses = Table(
+    "preload_uses",
+    metadata,
+    Column("person_id", String(128), primary_key=True),
+    Column("patient_key", String(64), primary_key=True),
+    Column("document_key", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Index("preload_uses_at", "at"),
 )
