@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -30,6 +30,7 @@ from facade.api import (
     metadata,
     patient,
     system,
+    task,
     worklist,
 )
 from facade.api.compression import compress_answers, refuse_coded_body
@@ -48,15 +49,17 @@ from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
 from facade.observability import metrics
 from facade.observability.logs import configure, log_request
-from facade.policy.access import Habilitation, PolicySettings
+from facade.policy.access import Habilitation, PolicySettings, PreloadLimits
 from facade.policy.tables import AccessTables
 from facade.records.consents import Consents
 from facade.records.engine import open_database
 from facade.records.hidden import HiddenDocuments
 from facade.records.pairings import Pairings
+from facade.records.preloads import Preloads
 from facade.records.publications import Publications
 from facade.records.traces import Traces
-from facade.settings import Settings, VihfSettings
+from facade.records.vault import Vault
+from facade.settings import PreloadSettings, Settings, VihfSettings
 from facade.transactions.services import Services
 from facade.translation.sealed_ids import SealedIds, derive_key
 from facade.translation.subject_in import SubjectRules
@@ -97,6 +100,7 @@ _FHIR = (
     changes,
     patient,
     consent,
+    task,
     audit_event,
     conformance,
     metadata,
@@ -156,12 +160,14 @@ def wire(settings: Settings) -> Services:
             citizens_enabled=settings.citizens,
             on_behalf_required=settings.masking_statement_required,
             emergency_minutes=settings.emergency_minutes,
+            preload=_preload_limits(settings.preload),
         ),
         database=database,
         traces=Traces(database),
         consents=Consents(database),
         publications=Publications(database),
         hidden=HiddenDocuments(database),
+        preloads=Preloads(database, Vault([each.get_secret_value().encode() for each in settings.seal_secrets])),
         verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
         ids=ids,
         subjects=SubjectRules(
@@ -172,6 +178,15 @@ def wire(settings: Settings) -> Services:
         parallel=ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="dmp"),
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),
+    )
+
+
+def _preload_limits(preload: PreloadSettings) -> PreloadLimits:
+    return PreloadLimits(
+        window=timedelta(hours=preload.window_hours),
+        ahead=timedelta(days=preload.order_days),
+        documents=preload.documents,
+        patients=preload.patients,
     )
 
 

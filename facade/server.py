@@ -52,8 +52,10 @@ def _run_granian(settings: Settings) -> None:
 def application() -> Any:
     """The WSGI application of one worker process."""
     from facade.app import create_app  # noqa: PLC0415 - imported in the worker, not in its supervisor
+    from facade.sweeper import start_sweeper  # noqa: PLC0415
 
     app = create_app(Settings())
+    start_sweeper(app.extensions["dmp_facade"])
     # Tables, models and routes live as long as the process: the collector need not walk them on every search.
     gc.collect()
     gc.freeze()

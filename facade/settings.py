@@ -171,6 +171,37 @@ class DmpSettings(_Part):
     vihf: VihfSettings = Field(VihfSettings(), description="What the official text leaves open in a VIHF")
 
 
+class PreloadSettings(_Part):
+    """Temporary preloading before an appointment (référentiel 5.1, EXI 11, EXI 12): its limits can only be lowered."""
+
+    enabled: bool = Field(True, description="Accept orders to preload; what is kept already is removed in its time")
+    automatic: bool = Field(
+        True,
+        description="Fetch before the professional logs in, by AIR simplifié (référentiel 5.1.3); otherwise only when "
+        "the professional asks ($run)",
+    )
+    window_hours: float = Field(72, gt=0, le=72, description="Nothing is fetched earlier before the appointment")
+    lead_hours: float = Field(
+        24,
+        gt=0,
+        le=72,
+        description="How long before it data is fetched by itself; it is kept retention_hours from then",
+    )
+    retention_hours: float = Field(72, gt=0, le=72, description="What was fetched is removed after this time at most")
+    documents: int = Field(10, ge=1, le=10, description="Contents kept of one patient, for one professional")
+    patients: int = Field(50, ge=1, le=50, description="Patients preloaded in 24 hours, for one professional")
+    order_days: int = Field(
+        30, ge=1, le=90, description="How long before the appointment it may be ordered, logged in (assumed, EXI 23)"
+    )
+    sweep_seconds: float = Field(
+        30, gt=0, le=3600, description="How often each process looks for what is due and removes what is over"
+    )
+    lease_seconds: float = Field(
+        300, ge=1, description="A process that fetches and is not heard of so long is given up"
+    )
+    retry_seconds: float = Field(300, ge=1, description="How long after a failure of the DMP a fetch is tried again")
+
+
 class Settings(BaseSettings):
     """The settings of one facade."""
 
@@ -216,6 +247,7 @@ class Settings(BaseSettings):
         description="Cells the habilitation matrix does not know: allowed, refused (strict), or no matrix at all (off)",
     )
     emergency_minutes: int = Field(60, ge=1, description="How long one stated reason opens a record in an emergency")
+    preload: PreloadSettings = Field(PreloadSettings(), description="Preloading before an appointment (EXI 11, EXI 12)")
     trace_retention_days: int = Field(184, ge=1, description="How long traces are kept: six months (référentiel 5.5)")
     masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")

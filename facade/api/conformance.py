@@ -14,7 +14,7 @@ from flask_smorest import Blueprint
 
 from facade import knowledge
 from facade.api.bundles import searchset
-from facade.api.declared import Declaration, Parameter, declared, declares, operations
+from facade.api.declared import Declaration, Parameter, declared, declares, instance_operations, operations
 from facade.api.exchange import fhir, services
 from facade.api.schemas import answer, refusals
 from facade.domain.errors import InvalidInput, NotFound
@@ -69,7 +69,7 @@ def _of_kind(kind: str) -> list[dict[str, Any]]:
             name: [(each.name, each.text, each.required) for each in parameters]
             for name, parameters in operations(current_app).items()
         }
-        return operation_definitions(knowledge.rows, inputs, _DATE)
+        return operation_definitions(knowledge.rows, inputs, instance_operations(current_app), _DATE)
     if kind != "SearchParameter":
         return [resource for (type_, _), resource in _own().items() if type_ == kind]
     served = ((each.resource, parameter.name) for each in declared(current_app) for parameter in each.parameters)

@@ -89,7 +89,7 @@ def interaction(
     def register(view: View) -> View:
         @wraps(view)
         def negotiated(**path: str) -> Response:
-            if declaration.resource != "Binary":
+            if not _is_raw(declaration):
                 wants_xml()
             return view(**path)
 
@@ -102,7 +102,7 @@ def interaction(
 
 
 def _documentation(declaration: Declaration, success: tuple[int, ...]) -> dict[str, Any]:
-    raw = {"*/*": {"schema": {"type": "string", "format": "binary"}}} if declaration.resource == "Binary" else {}
+    raw = {"*/*": {"schema": {"type": "string", "format": "binary"}}} if _is_raw(declaration) else {}
     if declaration.conditional_create:
         success = (*success, 200)
     served = schemas.answer(declaration) | raw
@@ -118,6 +118,10 @@ def _documentation(declaration: Declaration, success: tuple[int, ...]) -> dict[s
     if declaration.body:
         documentation["requestBody"] = {"required": True, "content": schemas.body(declaration)}
     return documentation
+
+
+def _is_raw(declaration: Declaration) -> bool:
+    return declaration.raw or declaration.resource == "Binary"
 
 
 def _queries(declaration: Declaration) -> list[dict[str, Any]]:

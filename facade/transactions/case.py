@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from facade.domain.access import Act, Context, Decision, Effect, Oppositions
+from facade.domain.access import Act, Context, Decision, Effect, Oppositions, Preloading
 from facade.domain.dmp import DmpSession, DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
@@ -22,6 +22,7 @@ from facade.observability.logs import log_emergency
 from facade.policy import access
 from facade.policy.vocabulary import Scope
 from facade.transactions.actor import Actor
+from facade.transactions.preload_removal import forget_if_closed
 from facade.transactions.same_record import of_the_holder
 from facade.transactions.services import Services
 from facade.transactions.tracing import trace_of, write_trace
@@ -104,6 +105,10 @@ class Case:
             )
         return self._context
 
+    def preloads(self, asked: Preloading) -> None:
+        """State what a preload is judged by, before it is judged."""
+        self._context = replace(self.context, preloading=asked)
+
     def precheck(self) -> None:
         """Refuse what no answer of the DMP could allow, before the DMP is asked. Raises Refused."""
         services = self.services
@@ -124,6 +129,7 @@ class Case:
 
         Raises NotFound when the document must not exist for this caller, Refused for every other denial.
         """
+        forget_if_closed(self.services, self.caller, self.patient, dossier, self.context)
         decision = self._decide(dossier, document, act or self.act, about or document)
         if decision.permits:
             return decision

@@ -15,6 +15,7 @@ from facade.domain.errors import InvalidInput, NotFound
 from facade.records.consents import Category, Channel, Consent, Statement, Status
 from facade.transactions.case import Case
 from facade.transactions.consent_tables import tables
+from facade.transactions.preload_removal import forget_if_opposed
 from facade.transactions.services import Services
 from facade.translation.consent import Shown
 from facade.translation.consent_in import Stated
@@ -50,14 +51,16 @@ def reached(case: Case) -> list[Consent]:
 def record(case: Case, stated: Stated) -> Consent:
     """Record a new statement for the caller's structure."""
     statement = _statement(case.caller, stated)
-    return case.services.consents.create(statement, recorder_id=case.caller.id, now=case.now)
+    stored = case.services.consents.create(statement, recorder_id=case.caller.id, now=case.now)
+    forget_if_opposed(case.services, stored, case.now)
+    return stored
 
 
 def change(case: Case, stored: Consent, stated: Stated, expected_version: int | None) -> Consent:
     """Record a new version. Raises InvalidInput (another patient or category), Conflict (``expected_version``)."""
     if stated.category.code != stored.statement.category.value or stated.patient != stored.statement.patient:
         raise InvalidInput.of("consent.subject-changed", "Consent.patient", "Consent.category")
-    return case.services.consents.update(
+    changed = case.services.consents.update(
         stored.id,
         _statement(case.caller, stated),
         recorder_id=case.caller.id,
@@ -65,6 +68,8 @@ def change(case: Case, stored: Consent, stated: Stated, expected_version: int | 
         expected_version=expected_version,
         status=Status.ACTIVE if stated.active else Status.INACTIVE,
     )
+    forget_if_opposed(case.services, changed, case.now)
+    return changed
 
 
 def withdraw(case: Case, stored: Consent, expected_version: int | None) -> Consent:

@@ -14,6 +14,7 @@ from facade.policy.tables import AccessTables
 from facade.records.consents import Consents
 from facade.records.engine import Database
 from facade.records.hidden import HiddenDocuments
+from facade.records.preloads import Preloads
 from facade.records.publications import Publications
 from facade.records.traces import Traces
 from facade.settings import Settings
@@ -36,6 +37,7 @@ class Services:
     consents: Consents
     publications: Publications
     hidden: HiddenDocuments
+    preloads: Preloads
     verifier: TokenVerifier
     ids: SealedIds
     subjects: SubjectRules

@@ -20,6 +20,7 @@ from facade.transactions import complete, render, replaced
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.own_documents import own_document
+from facade.transactions.preload_removal import forget_document
 from facade.transactions.publish import submission_context
 from facade.transactions.read_document import find_current, open_id
 from facade.transactions.services import Services
@@ -234,6 +235,7 @@ def _send(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetSt
     except DmpUnavailable as error:
         if not (error.outcome_unknown and _was_done(case, current, target)):
             raise
+    forget_document(case.services, current)
 
 
 def _gone(case: Case, document: DocumentEntry) -> None:

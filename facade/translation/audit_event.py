@@ -61,6 +61,8 @@ _ACTS = {
     "record-consent": (_CREATE, "", "Consent"),
     "read-consent": (_QUERY, "", "Consent"),
     "read-traces": (_QUERY, "", "AuditEvent"),
+    "preload": (_QUERY, "", "Task"),
+    "end-preload": (_UPDATE, "", "Task"),
 }
 _CHANGE = (_UPDATE, "", "DocumentReference")
 
@@ -203,6 +205,6 @@ def _entities(
         found.append(thing | {"role": {"system": role, "code": "24"}, "query": query})
     elif facts.document_id:
         found.append(thing | {"what": {"reference": f"DocumentReference/{facts.document_id}"}})
-    elif resource == "Consent":
+    elif resource in ("Consent", "Task"):
         found.append(thing | {"what": {"type": resource}})
     return found

@@ -1,6 +1,6 @@
 """The facade's own conformance resources: its Consent, its extensions and its codes, as FHIR R4 resources.
 
-CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent, documents, access, errors and
+CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent, documents, tasks, access, errors and
 conformance. Their canonical URLs are URNs, stable whatever the address of the server; each installation serves a
 resolvable copy at
 /fhir/<type>/<id>.
@@ -13,6 +13,8 @@ from typing import Any
 from facade.translation.changes_out import CHANGE_SYSTEM
 from facade.translation.conformance_parts import BASE, Resource, Row, Rows, extension, header
 from facade.translation.consent_tables import CATEGORY_SYSTEM, PROFILE
+from facade.translation.preload_tables import INPUT_SYSTEM, OUTPUT_SYSTEM, STATE_SYSTEM, TASK_SYSTEM
+from facade.translation.provenance import PROVENANCE_SYSTEM
 from facade.translation.vocabularies import vocabularies
 
 _SYSTEMS = {
@@ -32,6 +34,11 @@ _SYSTEMS = {
         "documents/changes.csv",
         "What became of a document since a record was last opened",
     ),
+    "task-code": (TASK_SYSTEM, "tasks/codes.csv", "What a Task of the facade is for"),
+    "preload-input": (INPUT_SYSTEM, "tasks/preload_inputs.csv", "What a Task that preloads is given"),
+    "preload-output": (OUTPUT_SYSTEM, "tasks/preload_outputs.csv", "What a Task that preloads tells"),
+    "preload-state": (STATE_SYSTEM, "tasks/preload_states.csv", "How far a preload got"),
+    "provenance": (PROVENANCE_SYSTEM, "tasks/provenance.csv", "Where what is shown came from"),
 }
 
 
