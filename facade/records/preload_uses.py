@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, distinct, func, insert, select, update
 
+from facade.records.engine import Database
 from facade.records.schema import preload_uses as table
 from facade.records.schema import preloads
 
@@ -70,6 +71,10 @@ def note(
             connection.execute(insert(table), row)
 
 
-def forget_before(connection: Connection, moment: datetime) -> None:
-    """Remove what no limit counts any more."""
-    connection.execute(delete(table).where(table.c.at <= moment))
+def forget_before(database: Database, moment: datetime) -> None:
+    """Remove what no limit counts any more; where there is nothing, nobody's writing is made to wait."""
+    with database.reading() as connection:
+        if connection.execute(select(table.c.at).where(table.c.at <= moment).limit(1)).first() is None:
+            return
+    with database.writing() as connection:
+        connection.execute(delete(table).where(table.c.at <= moment))

@@ -206,8 +206,7 @@ class Preloads:
         if shells:
             with self._database.writing() as connection:
                 connection.execute(delete(table).where(table.c.id.in_(shells)))
-        with self._database.writing() as connection:
-            uses.forget_before(connection, now - max(keep_settled, timedelta(days=1)))
+        uses.forget_before(self._database, now - max(keep_settled, timedelta(days=1)))
         return ended
 
     def _end_all(self, wanted: ColumnElement[bool], state: State, now: datetime, outcome: str) -> int:

@@ -35,16 +35,7 @@ class Preloaded:
 def read_preloaded(services: Services, actor: Actor, preload_id: str) -> Preloaded:
     """The documents of a preload this caller may still see. Raises NotFound, Refused, Conflict (not ready)."""
     with own(services, actor, preload_id, Act.PRELOAD) as (case, found):
-        kept = _ready(services, found)
-        if kept:
-            _judged_as(case, Act.READ, kept[0])
-        seen = []
-        for each in kept:
-            decision = case.reaches(each.dossier, each.entry)
-            if decision.permits:
-                case.reached(decision, each.entry)
-                seen.append(each.entry)
-        return Preloaded(render.documents(services, case.patient, seen), found.order.criteria.content)
+        return Preloaded(_seen(case, _ready(services, found)), found.order.criteria.content)
 
 
 def read_preloaded_content(services: Services, actor: Actor, preload_id: str, sealed: str) -> Forms:
@@ -58,6 +49,19 @@ def read_preloaded_content(services: Services, actor: Actor, preload_id: str, se
         _judged_as(case, Act.RETRIEVE, kept)
         case.require(kept.dossier, kept.entry)
         return forms_of(services, Retrieved(kept.entry, kept.mime_type, kept.content))
+
+
+def _seen(case: Case, kept: list[Kept]) -> list[dict[str, Any]]:
+    """What the caller may still see: each document is judged, and traced, by itself."""
+    seen = []
+    if kept:
+        _judged_as(case, Act.READ, kept[0])
+    for each in kept:
+        decision = case.reaches(each.dossier, each.entry)
+        if decision.permits:
+            case.reached(decision, each.entry)
+            seen.append(each.entry)
+    return render.documents(case.services, case.patient, seen)
 
 
 def _ready(services: Services, found: Preload) -> list[Kept]:

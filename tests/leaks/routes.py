@@ -23,6 +23,7 @@ from facade.settings import Settings
 from facade.transactions.services import Services
 from facade.translation.sealed_ids import SealedIds, derive_key
 from tests.support.demo import FHIR_JSON, JSON_PATCH, LEVELS, MASKS, RunningDemo, pdf
+from tests.support.tasks import task
 
 URI = "urn:ietf:rfc:3986"
 FORM = "application/x-www-form-urlencoded"
@@ -402,6 +403,23 @@ def _explain(demo: RunningDemo, target: Target) -> Iterator[Request]:
         yield Request(f"explain {act}", "POST", path, {"Content-Type": FHIR_JSON}, json.dumps(body))
 
 
+def _orders(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    reference = {"reference": f"DocumentReference/{target.id}"}
+    for label, named in (("in focus", {"focus": reference}), ("as a base", {"basedOn": [reference]})):
+        body = json.dumps(task(demo, target.patient, **named))
+        yield Request(f"order with a document {label}", "POST", "/Task", {"Content-Type": FHIR_JSON}, body)
+
+
+def _on_task(method: str, suffix: str = "") -> Generator:
+    """A document is no task, and the task that would hold it is not there for this reader."""
+
+    def generate(demo: RunningDemo, target: Target) -> Iterator[Request]:
+        for name in (target.id, f"preload-{target.logical_id}"):
+            yield Request(f"{method} task {suffix}", method, f"/Task/{name}{suffix}?document={target.id}")
+
+    return generate
+
+
 def _of_the_record(path: str, parameter: str) -> Generator:
     """A route that names no document: its answer may not depend on one either (see ``test_leaks_history``)."""
 
@@ -457,6 +475,14 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/StructureDefinition/<id>"): _nothing,
     ("GET", "/fhir/ValueSet"): _nothing,
     ("GET", "/fhir/ValueSet/<id>"): _nothing,
+    ("GET", "/fhir/Task"): _of_the_record("/Task", "patient.identifier"),
+    ("POST", "/fhir/Task"): _orders,
+    ("GET", "/fhir/Task/<id>"): _on_task("GET"),
+    ("DELETE", "/fhir/Task/<id>"): _on_task("DELETE"),
+    ("POST", "/fhir/Task/<id>/$run"): _on_task("POST", "/$run"),
+    ("POST", "/fhir/Task/<id>/$end"): _on_task("POST", "/$end"),
+    ("GET", "/fhir/Task/<id>/$preloaded"): _on_task("GET", "/$preloaded"),
+    ("GET", "/fhir/Task/<id>/$preloaded-content"): _on_task("GET", "/$preloaded-content"),
     ("GET", "/fhir/AuditEvent"): _nothing,
     ("POST", "/fhir/AuditEvent/_search"): _nothing,
 }
