@@ -12,7 +12,7 @@ import requests
 
 from facade.domain.ins import ins_key
 from facade.embedded.demo import issuer_of
-from tests.support.api import TraceBook, attachment_of, typed, valid
+from tests.support.api import TraceBook, attachment_of, submission, typed, valid
 from tests.support.demo import MASKS, RunningDemo, codes_of, pdf
 from tests.support.outbound import consent
 from tests.support.tasks import given, ordered, state, task, told
@@ -207,23 +207,24 @@ def test_the_11th_document_of_a_patient_is_left_out(quick: RunningDemo) -> None:
     answer = quick.post(NURSE, "/Task", task(quick, "objector", content=True, maximum=11))
     assert (answer.status_code, codes_of(answer)) == (422, ["preload.too-many-documents"])
     assert "10 documents" in answer.json()["issue"][0]["details"]["text"]
-    made = [quick.publish(DOCTOR, "objector")["id"] for _ in range(12)]
-    full = fetched(quick, NURSE, "objector", content=True)
-    assert (told(full)["matched"], told(full)["held"]) == (12, 10)
+    letters, notes = ({"system": "http://loinc.org", "code": code} for code in ("11490-0", "34133-9"))
+    for documents, code in ((11, letters), (1, notes)):
+        lot = submission(quick, "objector", *(pdf() for _ in range(documents)), type={"coding": [code]})
+        assert quick.post(DOCTOR, "", lot).status_code == 200
+    full = fetched(quick, NURSE, "objector", content=True, document_type=letters)
+    assert (told(full)["matched"], told(full)["held"]) == (11, 10)
     first = {each["id"] for each in held(quick, NURSE, full)}
     post(quick, NURSE, full, "/$end")
-    again = fetched(quick, NURSE, "objector", content=True)
-    assert {each["id"] for each in held(quick, NURSE, again)} == first, "the same ten: others would be an 11th"
-    quick.call(NURSE, "DELETE", f"/Task/{again['id']}")
-    for document in first:
-        quick.label(DOCTOR, document, "MASQUE_PS")
-    none = ordered(quick, NURSE, "objector", content=True)
+    none = ordered(quick, NURSE, "objector", content=True, document_type=notes)
     refused = post(quick, NURSE, none, "/$run")
     assert (refused.status_code, codes_of(refused)) == (422, ["preload.too-many-documents"])
+    assert "11" in refused.json()["issue"][0]["details"]["text"]
     failed = read(quick, NURSE, none).json()
     assert (state(failed), failed["statusReason"]["coding"][0]["code"]) == ("failed", "preload.too-many-documents")
-    listed = fetched(quick, NURSE, "objector")
-    assert told(listed)["held"] == len(set(made) - first), "the metadata alone are no content (EXI 11)"
+    again = fetched(quick, NURSE, "objector", content=True, document_type=letters)
+    assert {each["id"] for each in held(quick, NURSE, again)} == first, "the same ten: others would be an 11th"
+    listed = fetched(quick, NURSE, "objector", document_type=notes)
+    assert told(listed)["held"] == 1, "the metadata alone are no content (EXI 11)"
 
 
 def test_the_51st_patient_is_refused_with_the_number(quick: RunningDemo) -> None:
@@ -231,7 +232,7 @@ def test_the_51st_patient_is_refused_with_the_number(quick: RunningDemo) -> None
         body = f"2790175{number:06d}"
         value = f"{body}{ins_key(body):02d}"
         patient = {"identifier": {"system": "urn:oid:1.2.250.1.213.1.4.10", "value": value}}
-        return quick.post(TREATING, "/Task", task(quick, hours=20 * 24, **{"for": patient}))
+        return quick.post(TREATING, "/Task", task(quick, hours=20 * 24) | {"for": patient})
 
     answers = [order_for(number) for number in range(51)]
     assert [each.status_code for each in answers] == [201] * 50 + [422]
@@ -251,17 +252,17 @@ def test_the_end_of_the_episode_removes_by_itself(quick: RunningDemo) -> None:
     assert state(read(quick, TREATING, made).json()) == "expired"
 
 
-def test_what_is_past_its_three_days_is_removed_by_the_reading_too(demo: RunningDemo) -> None:
-    demo.publish(DOCTOR, "minor")
-    made = fetched(demo, NURSE, "minor", content=True, maximum=1)
+def test_what_is_past_its_three_days_is_removed_by_the_reading_too(quick: RunningDemo) -> None:
+    quick.publish(DOCTOR, "minor")
+    made = fetched(quick, NURSE, "minor", content=True, maximum=1)
     assert made["executionPeriod"]["start"][:11] != made["executionPeriod"]["end"][:11]
-    with sqlite3.connect(demo.data / "facade.db", timeout=20) as connection:
+    with sqlite3.connect(quick.data / "facade.db", timeout=20) as connection:
         connection.execute(
             "UPDATE preloads SET expires = '2026-01-01T00:00:00.000000+00:00' WHERE id = ?", [made["id"]]
         )
-    answer = read(demo, NURSE, made, "/$preloaded")
+    answer = read(quick, NURSE, made, "/$preloaded")
     assert (answer.status_code, codes_of(answer)) == (409, ["preload.not-ready"])
-    assert copies(demo, made) == 0
+    assert copies(quick, made) == 0
 
 
 def test_an_opposition_recorded_since_ends_it(quick: RunningDemo) -> None:

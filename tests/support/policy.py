@@ -172,7 +172,9 @@ def context(
     moment = datetime.fromisoformat(now) if isinstance(now, str) else now
     oppositions = Oppositions(feeding="feeding" in opposes, consultation="consultation" in opposes)
     first = datetime.fromisoformat(opened) if opened else None
-    return Context(wanted, moment, said, secret, on_behalf, oppositions, first, preload and preloading(**preload))
+    return Context(
+        wanted, moment, said, secret, on_behalf, oppositions, first, preloading(**preload) if preload else None
+    )
 
 
 def preloading(
@@ -188,7 +190,7 @@ def settings(
     habilitation: str = "known-denials",
     citizens: bool = True,
     on_behalf_required: bool = False,
-    preload: Mapping[str, int] | None = None,
+    preload: Mapping[str, Any] | None = None,
 ) -> PolicySettings:
     """The installation's choices; ``preload`` lowers its limits."""
     limits = PreloadLimits(**preload) if preload else PreloadLimits()
