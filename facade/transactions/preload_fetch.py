@@ -48,7 +48,7 @@ def run_preload(services: Services, actor: Actor, preload_id: str) -> Json:
         claim = take(services, preload_id, case.now)
     if claim is None:
         raise Conflict.of("preload.in-progress", "Task.status")
-    fetch(services, actor, claim)
+    fetch(services, case.actor, claim)
     return as_task(services, services.preloads.get(preload_id) or found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from facade.domain.access import Act, Decision, Effect
@@ -107,7 +107,9 @@ def own(services: Services, actor: Actor, preload_id: str, act: Act) -> Iterator
     Raises NotFound for one that does not exist or that somebody else ordered, Refused.
     """
     found = _current(services, preload_id)
-    with Case(services, actor, act, found.order.patient, "local") as case:
+    # What a minor asked to be kept secret when it was ordered stays so, whoever forgets to say it again.
+    discreet = replace(actor, secret=actor.secret or found.order.secret)
+    with Case(services, discreet, act, found.order.patient, "local") as case:
         if not _ordered_by(case.caller, found.order):
             case.hidden = True
             raise NotFound.of("resource.unknown")

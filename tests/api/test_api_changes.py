@@ -61,8 +61,7 @@ def _told(answer: requests.Response) -> dict[str, str]:
     told = {}
     for entry in valid(answer, "Bundle").get("entry", []):
         if "resource" in entry:
-            (tag,) = entry["resource"]["meta"]["tag"]
-            assert tag["system"] == TAG
+            (tag,) = (each for each in entry["resource"]["meta"]["tag"] if each["system"] == TAG)
             told[entry["resource"]["id"]] = tag["code"]
         elif entry["request"]["method"] == "DELETE":
             told[entry["request"]["url"].removeprefix("DocumentReference/")] = "gone"

@@ -290,6 +290,17 @@ def test_a_document_masked_or_withdrawn_here_since_is_no_longer_held(quick: Runn
     assert held(quick, TREATING, made) == []
 
 
+def test_a_secret_of_a_minor_stays_one_when_it_is_fetched_and_read(quick: RunningDemo) -> None:
+    quick.publish(DOCTOR, "minor")
+    book = TraceBook(quick)
+    made = quick.post(NURSE, "/Task", task(quick, "minor"), Connexion_Secrete="true").json()
+    assert post(quick, NURSE, made, "/$run").status_code == 200
+    assert held(quick, NURSE, made)
+    traces = [trace for trace in book.new() if trace.person_id == "899700000047"]
+    assert {trace.act for trace in traces} == {"preload", "search", "read"}
+    assert all(trace.secret for trace in traces)
+
+
 def test_what_a_reader_may_not_see_is_never_preloaded(quick: RunningDemo) -> None:
     flags = [{"coding": [{"system": MASKS, "code": "MASQUE_PS"}]}]
     plans = {"system": "http://loinc.org", "code": "18776-5"}
