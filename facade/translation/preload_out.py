@@ -97,6 +97,7 @@ def _outputs(facts: PreloadFacts) -> list[Json]:
         found.append(_output("due", {"valueInstant": _instant(facts.due)}))
     if facts.matched is not None:
         found.append(_output("matched", {"valueInteger": facts.matched}))
+    if facts.held:
         found.append(_output("held", {"valueInteger": facts.held}))
     return found
 
