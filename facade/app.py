@@ -24,6 +24,7 @@ from facade.api import (
     docs,
     document_reference,
     explain_access,
+    flag,
     generate_metadata,
     health,
     list_resource,
@@ -48,16 +49,23 @@ from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
 from facade.observability import metrics
 from facade.observability.logs import configure, log_request
+from facade.observability.webhook import Webhook
 from facade.policy.access import Habilitation, PolicySettings
+from facade.policy.supervision import criteria
 from facade.policy.tables import AccessTables
+from facade.records.alerts import Alerts
 from facade.records.consents import Consents
 from facade.records.engine import open_database
 from facade.records.hidden import HiddenDocuments
 from facade.records.pairings import Pairings
 from facade.records.publications import Publications
+from facade.records.staff import Staff
+from facade.records.suspensions import Suspensions
 from facade.records.traces import Traces
+from facade.records.usages import Usages
 from facade.settings import Settings, VihfSettings
 from facade.transactions.services import Services
+from facade.transactions.supervise import Supervisor
 from facade.translation.sealed_ids import SealedIds, derive_key
 from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
@@ -98,6 +106,7 @@ _FHIR = (
     patient,
     consent,
     audit_event,
+    flag,
     conformance,
     metadata,
 )
@@ -136,6 +145,7 @@ def wire(settings: Settings) -> Services:
     if not settings.seal_secrets:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
     database = open_database(settings.database_url)
+    alerts = Alerts(database)
     structures = {
         each.id: Structure(each.id, each.name, each.sector, each.homologated_until, each.homologated_on)
         for each in settings.structures
@@ -156,12 +166,15 @@ def wire(settings: Settings) -> Services:
             citizens_enabled=settings.citizens,
             on_behalf_required=settings.masking_statement_required,
             emergency_minutes=settings.emergency_minutes,
+            suspension_stops_emergencies=settings.supervision.suspension_stops_emergencies,
         ),
         database=database,
         traces=Traces(database),
         consents=Consents(database),
         publications=Publications(database),
         hidden=HiddenDocuments(database),
+        alerts=alerts,
+        suspensions=Suspensions(alerts),
         verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
         ids=ids,
         subjects=SubjectRules(
@@ -173,6 +186,29 @@ def wire(settings: Settings) -> Services:
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),
     )
+
+
+def supervisor(services: Services) -> Supervisor:
+    """Who looks through the traces of these services (RECO 01). Raises ValueError naming the setting that is wrong."""
+    settings = services.settings
+    wanted = settings.supervision
+    found = criteria(knowledge.rows("supervision/criteria.csv"), wanted.thresholds)
+    if unknown := set(wanted.suspend) - {criterion.name for criterion in found}:
+        raise ValueError(f"DMP_FACADE_SUPERVISION__SUSPEND: there is no criterion {', '.join(sorted(unknown))}")
+    secret = wanted.webhook_secret.get_secret_value().encode()
+    return Supervisor(
+        services,
+        usages=Usages(services.database),
+        staff=staff(services),
+        criteria=found,
+        webhook=Webhook(wanted.webhook_url, secret) if wanted.webhook_url else None,
+    )
+
+
+def staff(services: Services) -> Staff:
+    """Whose records are those of colleagues."""
+    secrets = [secret.get_secret_value().encode() for secret in services.settings.seal_secrets]
+    return Staff(services.database, secrets)
 
 
 def dmp_config(settings: Settings, own: Structure) -> DmpConfig:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facade import __version__
+from facade.cli_supervision import supervision
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -30,6 +31,9 @@ _CONFIG = click.option(
 @click.version_option(__version__)
 def main() -> None:
     """The FHIR door to the French shared medical record (DMP)."""
+
+
+main.add_command(supervision)
 
 
 @main.command()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 from typing import Any
 
 from granian.constants import Interfaces
@@ -51,9 +52,14 @@ def _run_granian(settings: Settings) -> None:
 
 def application() -> Any:
     """The WSGI application of one worker process."""
-    from facade.app import create_app  # noqa: PLC0415 - imported in the worker, not in its supervisor
+    from facade.app import create_app, supervisor  # noqa: PLC0415 - imported in the worker, not in its supervisor
 
-    app = create_app(Settings())
+    settings = Settings()
+    app = create_app(settings)
+    if settings.supervision.every_seconds:
+        looking = supervisor(app.extensions["dmp_facade"])
+        every = settings.supervision.every_seconds
+        threading.Thread(target=looking.run, args=(every,), name="supervision", daemon=True).start()
     # Tables, models and routes live as long as the process: the collector need not walk them on every search.
     gc.collect()
     gc.freeze()

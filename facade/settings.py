@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Literal
 
@@ -171,6 +171,32 @@ class DmpSettings(_Part):
     vihf: VihfSettings = Field(VihfSettings(), description="What the official text leaves open in a VIHF")
 
 
+class SupervisionSettings(_Part):
+    """Supervision of uses (RECO 01): what raises an alert, who is told, what suspends an access."""
+
+    every_seconds: float = Field(60.0, ge=0, description="How often new traces are looked through; 0: never")
+    thresholds: dict[str, int] = Field(
+        {}, description="Thresholds other than those of mappings/supervision/criteria.csv, by criterion; 0 turns it off"
+    )
+    usual_from: time = Field(time(6), description="From when on uses are at usual hours, in French legal time")
+    usual_until: time = Field(time(22), description="Until when; before usual_from: over midnight")
+    suspend: tuple[str, ...] = Field(
+        (), description="Criteria whose alert suspends the person's access until it is released; none by default"
+    )
+    suspension_stops_emergencies: bool = Field(False, description="A suspended person's emergencies are refused too")
+    readers: tuple[str, ...] = Field(
+        (), description="IdNat_PS of professionals who may read the alerts of their structure, as its software may"
+    )
+    webhook_url: str = Field("", description="https address told of each alert, without whom and whose record")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Signs what it is told (HMAC-SHA256)")
+
+    @model_validator(mode="after")
+    def _signed(self) -> SupervisionSettings:
+        if self.webhook_url and not self.webhook_secret.get_secret_value():
+            raise ValueError("webhook_url needs a webhook_secret: what it is told is signed")
+        return self
+
+
 class Settings(BaseSettings):
     """The settings of one facade."""
 
@@ -217,6 +243,7 @@ class Settings(BaseSettings):
     )
     emergency_minutes: int = Field(60, ge=1, description="How long one stated reason opens a record in an emergency")
     trace_retention_days: int = Field(184, ge=1, description="How long traces are kept: six months (référentiel 5.5)")
+    supervision: SupervisionSettings = Field(SupervisionSettings(), description="Supervision of uses (RECO 01)")
     masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
     max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")

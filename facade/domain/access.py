@@ -81,6 +81,7 @@ class Context:
     """What a decision depends on besides the caller and the record. ``secret`` is a connexion secrète.
 
     ``emergency_opened`` is when this person first stated this reason for this record, None for a new emergency.
+    ``suspended``: supervision suspended this person's access through this structure (RECO 01).
     """
 
     purpose: Purpose
@@ -90,3 +91,4 @@ class Context:
     on_behalf_of_holder: bool = False
     oppositions: Oppositions = Oppositions()
     emergency_opened: datetime | None = None
+    suspended: bool = False

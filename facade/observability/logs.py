@@ -35,6 +35,16 @@ def log_emergency(purpose: str, correlation_id: str) -> None:
     _log.warning("access.emergency", purpose=purpose, correlation_id=correlation_id)
 
 
+def log_alert(criterion: str, severity: str, alert_id: str, *, suspends: bool) -> None:
+    """Alert of supervision: which criterion was reached. Whose uses they are is told by the alert of this id only."""
+    _log.warning("supervision.alert", criterion=criterion, severity=severity, alert=alert_id, suspends=suspends)
+
+
+def log_supervision_failed(kind: str) -> None:
+    """The traces could not be looked through: the exception's class, never its message."""
+    _log.error("supervision.failed", error=kind)
+
+
 def log_unexpected(kind: str, where: str, correlation_id: str) -> None:
     """A defect: the exception's class and where it was raised, never its message (it may quote health data)."""
     _log.error("http.unexpected", error=kind, where=where, correlation_id=correlation_id)

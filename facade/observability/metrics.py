@@ -19,12 +19,18 @@ _OTHER_INS = Counter(
     "Document entries held under another INS than the one asked for (EX_3.1-1055)",
     ["shown"],
 )
+_ALERTS = Counter("dmp_facade_alerts_total", "Alerts of supervision (RECO 01)", ["criterion"])
 _CERTIFICATE_END = Gauge(
     "dmp_facade_certificate_end_seconds",
     "When our certificates end, in seconds since 1970",
     ["certificate"],
     multiprocess_mode="mostrecent",
 )
+
+
+def observe_alert(criterion: str) -> None:
+    """Count one alert of supervision by its criterion."""
+    _ALERTS.labels(criterion).inc()
 
 
 def observe_request(route: str, method: str, status: int) -> None:

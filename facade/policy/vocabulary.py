@@ -111,6 +111,7 @@ class PolicySettings:
 
     ``citizens_enabled``           patients, representatives and referenced applications are accepted.
     ``on_behalf_required``         a professional who masks to professionals must state it is for the holder.
+    ``suspension_stops_emergencies`` a suspended professional is not let in by an emergency either.
     ``homologation_warning_days``  how long before the end of an AIR self-homologation a warning is due.
     """
 
@@ -119,12 +120,14 @@ class PolicySettings:
     on_behalf_required: bool = False
     homologation_warning_days: int = 60
     emergency_minutes: int = 60
+    suspension_stops_emergencies: bool = False
 
 
 class Rule(StrEnum):
     """The rules the engine names itself. Others are named by the tables: permits of acts, cells of masking.csv."""
 
     CALLER_REFUSED = "caller.refused"
+    SUSPENDED = "caller.suspended"
     NO_RPPS = "caller.professional.no-rpps"
     SINGLE_FACTOR = "caller.professional.single-factor"
     NOT_HOMOLOGATED = "caller.structure.not-homologated"

@@ -101,6 +101,7 @@ class Case:
                 on_behalf_of_holder=self.actor.on_behalf_of_holder,
                 oppositions=self._oppositions(),
                 emergency_opened=self._emergency_opened(),
+                suspended=self.services.suspensions.hold(self.caller.id, self.caller.structure.id),
             )
         return self._context
 

@@ -11,10 +11,12 @@ from facade.domain.dmp import DmpGateway
 from facade.identity.verifier import TokenVerifier
 from facade.policy.access import PolicySettings
 from facade.policy.tables import AccessTables
+from facade.records.alerts import Alerts
 from facade.records.consents import Consents
 from facade.records.engine import Database
 from facade.records.hidden import HiddenDocuments
 from facade.records.publications import Publications
+from facade.records.suspensions import Suspensions
 from facade.records.traces import Traces
 from facade.settings import Settings
 from facade.translation.sealed_ids import SealedIds
@@ -36,6 +38,8 @@ class Services:
     consents: Consents
     publications: Publications
     hidden: HiddenDocuments
+    alerts: Alerts
+    suspensions: Suspensions
     verifier: TokenVerifier
     ids: SealedIds
     subjects: SubjectRules

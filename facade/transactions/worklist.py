@@ -41,7 +41,8 @@ def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     ``policy.access``, which judges an act on one record: this list goes over all of them.
     """
     caller, now = actor.caller, services.clock()
-    refused_by = _refused_by(caller)
+    suspended = services.suspensions.hold(caller.id, caller.structure.id)
+    refused_by = _refused_by(caller, suspended=suspended)
     decision = services.access.decision(refused_by) if refused_by else _OWN
     trace_local(services, actor, "list-still-hidden", decision)
     if not decision.permits:
@@ -53,9 +54,11 @@ def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     return [_line(services, hidden, now) for hidden in found]
 
 
-def _refused_by(caller: Caller) -> str | None:
+def _refused_by(caller: Caller, *, suspended: bool) -> str | None:
     if caller.refusal is not None:
         return caller.refusal
+    if suspended:
+        return Rule.SUSPENDED
     if caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
         return Rule.RIGHT_NOT_FOR_CALLER
     single = caller.kind is CallerKind.PROFESSIONAL and not caller.two_factors

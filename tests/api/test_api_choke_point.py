@@ -123,7 +123,7 @@ DOCUMENT, ONE_DOCUMENT = "/fhir/DocumentReference", "/fhir/DocumentReference/<id
 _PATCHED = {"data": MASK, "headers": {"Content-Type": JSON_PATCH}}
 WORKLIST, GENERATE = "/fhir/DocumentReference/$still-hidden", "/fhir/DocumentReference/$generate-metadata"
 # No record is opened: their traces name no patient.
-NOBODYS = {WORKLIST, GENERATE}
+NOBODYS = {WORKLIST, GENERATE, "/fhir/Flag"}
 ONE_CONSENT, VERSIONS = "/fhir/Consent/<id>", "/fhir/Consent/<id>/_history"
 # How each route is called, and the acts its traces must then name.
 CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
@@ -172,6 +172,8 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", VERSIONS): (_on_consent("/_history"), ["read-consent"]),
     ("GET", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
     ("HEAD", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
+    ("GET", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
+    ("HEAD", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
     ("GET", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
     ("HEAD", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
 }

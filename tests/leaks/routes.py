@@ -447,6 +447,7 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/Consent/<id>/_history/<version>"): _nothing,
     ("POST", "/fhir/Consent/_search"): _nothing,
     ("GET", "/fhir/Consent/$information-notice"): _nothing,
+    ("GET", "/fhir/Flag"): _of_the_record("/Flag", "subject"),
     ("GET", "/fhir/CodeSystem"): _nothing,
     ("GET", "/fhir/CodeSystem/<id>"): _nothing,
     ("GET", "/fhir/OperationDefinition"): _nothing,

@@ -164,6 +164,7 @@ def context(
     on_behalf: bool = False,
     now: str | datetime = NOW,
     opened: str | None = None,
+    suspended: bool = False,
 ) -> Context:
     """The circumstances; an emergency has a reason unless another is given."""
     wanted = Purpose(purpose)
@@ -171,14 +172,23 @@ def context(
     moment = datetime.fromisoformat(now) if isinstance(now, str) else now
     oppositions = Oppositions(feeding="feeding" in opposes, consultation="consultation" in opposes)
     first = datetime.fromisoformat(opened) if opened else None
-    return Context(wanted, moment, said, secret, on_behalf, oppositions, first)
+    return Context(wanted, moment, said, secret, on_behalf, oppositions, first, suspended)
 
 
 def settings(
-    *, habilitation: str = "known-denials", citizens: bool = True, on_behalf_required: bool = False
+    *,
+    habilitation: str = "known-denials",
+    citizens: bool = True,
+    on_behalf_required: bool = False,
+    suspension_stops_emergencies: bool = False,
 ) -> PolicySettings:
     """The installation's choices."""
-    return PolicySettings(Habilitation(habilitation), citizens, on_behalf_required)
+    return PolicySettings(
+        Habilitation(habilitation),
+        citizens,
+        on_behalf_required,
+        suspension_stops_emergencies=suspension_stops_emergencies,
+    )
 
 
 @dataclass(frozen=True)
