@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, distinct, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from facade.records.engine import Database
 from facade.records.schema import supervision as table
@@ -60,9 +60,8 @@ class Usages:
 
     def persons(self, after: int, until: int) -> list[tuple[str, str]]:
         """The persons, each with a structure, who left a trace after one number and up to another."""
-        who = select(distinct(traces.c.person_id), traces.c.structure_id).where(
-            traces.c.seq > after, traces.c.seq <= until, traces.c.person_id != ""
-        )
+        new = (traces.c.seq > after, traces.c.seq <= until, traces.c.person_id != "")
+        who = select(traces.c.person_id, traces.c.structure_id).where(*new).distinct()
         with self._database.reading() as connection:
             return sorted((row[0], row[1]) for row in connection.execute(who))
 
