@@ -128,6 +128,12 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         knowledge.rows("errors/mhd.csv"),
     )
     _document(app)
+    if settings.console is not None:
+        # Imported here: only a demonstration has it.
+        from facade.console.pages import blueprint as console  # noqa: PLC0415
+
+        app.extensions["dmp_facade_console"] = settings.console
+        app.register_blueprint(console)
     app.before_request(identify)
     app.before_request(refuse_coded_body)
     allow_origins(app, settings.cors_origins)

@@ -255,6 +255,11 @@ class Settings(BaseSettings):
     compression: tuple[Literal["br", "gzip"], ...] = Field(
         ("br", "gzip"), description="Content codings of answers, preferred first; never of documents; empty: none"
     )
+    console: Path | None = Field(
+        None,
+        description="File of readers, their tokens and patients: serves /console, where whoever opens it acts as any "
+        "of them. For demonstrations only: it needs test_identities",
+    )
     metrics_addresses: tuple[str, ...] = Field(
         ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
     )
@@ -266,6 +271,12 @@ class Settings(BaseSettings):
         if any(len(secret.get_secret_value()) < 32 for secret in secrets):  # noqa: PLR2004 - said in the description
             raise ValueError("a seal secret has at least 32 characters")
         return secrets
+
+    @model_validator(mode="after")
+    def _console_for_demonstrations(self) -> Settings:
+        if self.console is not None and not self.test_identities:
+            raise ValueError("the console is for demonstrations: it needs test_identities")
+        return self
 
     @field_validator("cors_origins")
     @classmethod

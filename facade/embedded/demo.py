@@ -31,7 +31,7 @@ from facade.domain.caller import Pairing, Relation
 from facade.domain.ins import INS
 from facade.embedded import sample
 from facade.embedded.issuer import Issuer, base_url
-from facade.embedded.personas import PERSONAS
+from facade.embedded.personas import IN_FRENCH, PERSONAS
 from facade.embedded.tour import Tour
 from facade.embedded.world import prepare
 
@@ -197,6 +197,7 @@ class Demo:
             f'own_structure = "{sample.LEGAL_ENTITY.id}"',
             'oid_root = "1.2.250.1.999.1.1"',
             "test_identities = true",
+            f'console = "{self._cast}"',
             "citizens = true",
             "bound_structure_tokens = false",
             *(f'[[issuers]]\nissuer = "{issuer}/realms/{realm}"\nkind = "{kind}"' for realm, kind in kinds),
@@ -217,6 +218,25 @@ class Demo:
         ]
         (self.data / "facade.toml").write_text("\n".join(lines) + "\n")
         (self.data / "issuer.url").write_text(issuer)
+        self._write_cast()
+
+    @property
+    def _cast(self) -> Path:
+        return self.data / "console.json"
+
+    def _write_cast(self) -> None:
+        """Who can be chosen on the console. It holds tokens: only its owner reads it."""
+        issuer = Issuer(self.data / "issuer", base_url(self.ports.issuer))
+        system = f"urn:oid:{sample.INS_TEST_OID}"
+        cast = {
+            "readers": [
+                {"name": name, "title_fr": IN_FRENCH[name], "title_en": persona.description, "token": issuer.mint(name)}
+                for name, persona in PERSONAS.items()
+            ],
+            "patients": [{"name": each.name, "system": system, "value": each.ins} for each in sample.PATIENTS],
+        }
+        self._cast.touch(mode=0o600)
+        self._cast.write_text(json.dumps(cast))
 
 
 def run(port: int, data: Path | None, *, as_json: bool, tour: bool) -> int:
