@@ -42,6 +42,7 @@ from facade.api.security import add_headers, identify
 from facade.dmp.config import SERVICES, DmpConfig, Editor, KeyFiles, VihfOptions
 from facade.dmp.errors import classify
 from facade.dmp.gateway import SoapGateway
+from facade.domain.access import Purpose
 from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
@@ -66,6 +67,7 @@ from facade.translation.sealed_ids import SealedIds, derive_key
 from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
 
+_EMERGENCIES = [purpose.value for purpose in Purpose if purpose.is_emergency]
 _DISCOVERY = "/.well-known/openid-configuration"
 # The settings of the DMP that its speaker has under the same name.
 _AS_THEY_ARE = {
@@ -150,7 +152,9 @@ def wire(settings: Settings) -> Services:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
     gateway = SoapGateway(dmp_config(settings, own), observer=DmpObserver(_result_codes(), SERVICES))
     metrics.watch_certificates(gateway.certificate_expiry())
-    metrics.describe_process(__version__, threads=settings.threads, dmp_connections=settings.dmp.pool_size)
+    metrics.describe_process(
+        __version__, threads=settings.threads, dmp_connections=settings.dmp.pool_size, purposes=_EMERGENCIES
+    )
     ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
         settings=settings,

@@ -14,10 +14,12 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from facade.observability import foreign
+from facade.observability import foreign, metrics
 from facade.observability.context import current
 
 _log = structlog.get_logger("facade")
+_PROBES = ("/healthz", "/readyz", "/metrics")
+_OK = 200
 
 
 def configure(level: str) -> None:
@@ -41,8 +43,9 @@ def own_process() -> None:
 
 
 def log_request(route: str, method: str, status: int, seconds: float) -> None:
-    """One line per HTTP request."""
-    _log.info("http.request", route=route, method=method, status=status, ms=_milliseconds(seconds))
+    """One line per HTTP request; of those machines make every few seconds, at DEBUG only."""
+    write = _log.debug if route in _PROBES and status == _OK else _log.info
+    write("http.request", route=route, method=method, status=status, ms=_milliseconds(seconds))
 
 
 def log_dmp(transaction: str, result: str, seconds: float, message_id: str) -> None:
@@ -67,11 +70,13 @@ def log_emergency(purpose: str) -> None:
 
 def log_unexpected(error: BaseException) -> None:
     """A defect in a request: the exception's class and where it was raised, never its message (it quotes data)."""
+    metrics.observe_defect()
     _log.error("http.unexpected", error=type(error).__name__, where=place_of(error.__traceback__))
 
 
 def log_uncaught(error: type[BaseException], trace: TracebackType | None) -> None:
     """A defect outside any request, on whichever thread."""
+    metrics.observe_defect()
     _log.error("process.uncaught", error=error.__name__, where=place_of(trace))
 
 

@@ -35,6 +35,7 @@ _CONNECTIONS = Gauge("dmp_facade_dmp_connections_busy", "Exchanges with the DMP 
 _CONNECTIONS_LIMIT = Gauge("dmp_facade_dmp_connections_limit", "Exchanges with the DMP at most", multiprocess_mode=_SUM)
 _DATABASE = Gauge("dmp_facade_database_connections_busy", "Connections of the database in use", multiprocess_mode=_SUM)
 _DATABASE_LIMIT = Gauge("dmp_facade_database_connections_limit", "Connections at most", multiprocess_mode=_SUM)
+_DEFECTS = Counter("dmp_facade_defects_total", "Exceptions nobody expected")
 _DECISIONS = Counter("dmp_facade_decisions_total", "Decisions of the access policy, as traced", ["rule", "effect"])
 _EMERGENCIES = Counter("dmp_facade_emergencies_total", "Records opened in an emergency", ["purpose"])
 _TRACES = Histogram(
@@ -56,8 +57,14 @@ _CERTIFICATE_END = Gauge(
 _BUILD = Gauge("dmp_facade_build_info", "The version that runs", ["version"], multiprocess_mode="mostrecent")
 
 
-def describe_process(version: str, *, threads: int, dmp_connections: int) -> None:
-    """Show what this process is and how much it can do at once."""
+def describe_process(version: str, *, threads: int, dmp_connections: int, purposes: Iterable[str]) -> None:
+    """Show what this process is and how much it can do at once; and zero of what an alert must see the first of."""
+    for purpose in purposes:
+        _EMERGENCIES.labels(purpose)
+    for shown in ("yes", "no"):
+        _OTHER_INS.labels(shown)
+    for result in ("ok", "failed"):
+        _trace(result)
     _BUILD.labels(version).set(1)
     _THREADS.set(threads)
     _CONNECTIONS_LIMIT.set(dmp_connections)
@@ -132,6 +139,11 @@ def connection_given_back() -> None:
 def show_database_limit(limit: int) -> None:
     """Show how many there may be."""
     _DATABASE_LIMIT.set(limit)
+
+
+def observe_defect() -> None:
+    """Count an exception nobody expected."""
+    _DEFECTS.inc()
 
 
 def observe_decision(rule: str, effect: str) -> None:
