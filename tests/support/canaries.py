@@ -1,4 +1,4 @@
-"""Looking for values that must be nowhere: as they are, and in the disguises in which a program writes them by chance."""
+"""Looking for values that must be nowhere: as they are, and in the disguises a program gives them by chance."""
 
 from __future__ import annotations
 
@@ -14,21 +14,12 @@ _DIGESTS = ("md5", "sha1", "sha256", "sha512")
 def forms(value: str) -> set[bytes]:
     """Every form of a value that is looked for: raw, escaped, encoded in base64 at any offset, hexadecimal, hashed."""
     raw = value.encode()
-    found = {
-        raw,
-        quote(value).encode(),
-        quote_plus(value).encode(),
-        json.dumps(value)[1:-1].encode(),
-        raw.hex().encode(),
-    }
+    escaped = (quote(value), quote_plus(value), json.dumps(value)[1:-1], raw.hex())
+    found = {raw, *(form.encode() for form in escaped)}
     found |= {form for offset in range(3) for form in _base64_inside(raw, offset)}
     for name in _DIGESTS:
         digest = hashlib.new(name, raw, usedforsecurity=False).digest()
-        found |= {
-            digest.hex().encode(),
-            base64.b64encode(digest).rstrip(b"="),
-            base64.urlsafe_b64encode(digest).rstrip(b"="),
-        }
+        found |= {digest.hex().encode(), *_base64_inside(digest, 0)}
     return found | {form.lower() for form in found} | {form.upper() for form in found}
 
 
