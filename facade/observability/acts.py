@@ -32,13 +32,10 @@ _OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
     (FacadeError, "unavailable"),
 )
 SUCCESS, DEFECT = "success", "defect"
-OUTCOMES = (SUCCESS, *dict.fromkeys(name for _, name in _OUTCOMES), DEFECT)
-ACTS: set[str] = set()
 
 
 def measured(name: str) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
     """Count and time every call of a function as this act."""
-    ACTS.add(name)
 
     def decorate(function: Callable[Given, Result]) -> Callable[Given, Result]:
         @wraps(function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from facade.domain.errors import DmpRefused, FacadeError
 from facade.observability import context, logs, metrics, spans
 
 _OTHER = "other"
@@ -25,11 +26,15 @@ class DmpObserver:
         """Around each transaction."""
         with spans.span(f"DMP {name}", "CLIENT") as span:
             span.tell("dmp_facade.transaction", name)
-            yield
+            try:
+                yield
+            except FacadeError as error:
+                span.failed(self._listed(error.code if isinstance(error, DmpRefused) else error.problems[0].code))
+                raise
 
     def ended(self, name: str, seconds: float, result: str, message_id: str) -> None:
         """A transaction is over."""
-        code = result if result in self._codes else _OTHER
+        code = self._listed(result)
         logs.log_dmp(name, code, seconds, message_id)
         metrics.observe_dmp(name, seconds, code)
 
@@ -57,3 +62,6 @@ class DmpObserver:
             yield
         finally:
             metrics.exchange_ends()
+
+    def _listed(self, code: str) -> str:
+        return code if code in self._codes else _OTHER

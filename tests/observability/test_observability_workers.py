@@ -18,6 +18,8 @@ from facade.embedded.pki import Pki
 from tests.support.demo import RunningDemo
 from tests.support.serving import Facade, served
 
+# A process is killed and another started in its place: on a busy machine that takes a while.
+pytestmark = pytest.mark.timeout(300)
 REQUESTS = 12
 
 
@@ -65,7 +67,7 @@ def test_the_processes_are_added_up_and_one_that_dies_takes_nothing_with_it(two:
     assert {sample(two, counter) for _ in range(6)} == {REQUESTS}, "whoever is asked"
     before = workers(two)
     os.kill(before[0].pid, signal.SIGKILL)
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while before[0].pid in (now := {each.pid for each in workers(two)}) or len(now) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.2)
