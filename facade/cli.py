@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import sys
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,12 +66,7 @@ def serve(config: Path | None) -> None:
             server_context(settings)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        with tempfile.TemporaryDirectory(prefix="dmp-facade-metrics-") as folder:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-            run()
-    else:
-        run()
+    run()
 
 
 @main.command()

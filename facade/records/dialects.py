@@ -28,6 +28,7 @@ class Dialect(Protocol):
     """One database product: how it is connected to and how its transactions begin."""
 
     engine: Engine
+    file: Path | None
 
     def turn(self) -> threading.Lock | None:
         """The lock that lets this process's writers in one by one, None where the database queues them itself."""
@@ -59,7 +60,8 @@ class _Sqlite:
             raise ValueError("a SQLite database is a file: an in-memory one cannot be shared between threads")
         self._busy_timeout = busy_timeout
         self._turn = threading.Lock()
-        _create_private(Path(url.database))
+        self.file: Path | None = Path(url.database).absolute()
+        _create_private(self.file)
         self.engine = create_engine(
             url.set(drivername="sqlite+pysqlite"),
             poolclass=QueuePool,
@@ -121,6 +123,7 @@ def _begin(connection: Connection) -> None:
 
 class _Postgresql:
     def __init__(self, url: URL, pool_size: int, busy_timeout: float) -> None:
+        self.file: Path | None = None
         milliseconds = int(busy_timeout * 1000)
         options: dict[str, Any] = {"options": f"-c lock_timeout={milliseconds} -c timezone=UTC"}
         self.engine = create_engine(

@@ -15,6 +15,7 @@ from facade.domain.access import Act
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.records.reservations import Intent, Reservation
 from facade.records.reservations import Request as LedgerRequest
 from facade.transactions import complete, outcome, render
@@ -82,6 +83,7 @@ def _of_stated_type(part: DocumentPart) -> dict[str, Any]:
     return part.resource
 
 
+@measured("publish")
 def publish(services: Services, actor: Actor, order: Order) -> Published:
     """Publish. Raises InvalidInput, Refused, Conflict, DmpRefused, DmpUnavailable; nothing is half-done."""
     with Case(services, actor, Act.PUBLISH, order.subject.ins, "TD2.1") as case:
