@@ -74,13 +74,17 @@ def search_parameter(id: str) -> Response:  # noqa: A002 - FHIR's own name
     return _one("SearchParameter", id)
 
 
-@serves(blueprint, "/OperationDefinition/<id>", Declaration("read", "OperationDefinition"), "An operation of the facade")
+@serves(
+    blueprint, "/OperationDefinition/<id>", Declaration("read", "OperationDefinition"), "An operation of the facade"
+)
 def operation_definition(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """One OperationDefinition."""
     return _one("OperationDefinition", id)
 
 
-@serves(blueprint, "/CodeSystem", Declaration("search-type", "CodeSystem", _URL), "The CodeSystems, or the one of a URL")
+@serves(
+    blueprint, "/CodeSystem", Declaration("search-type", "CodeSystem", _URL), "The CodeSystems, or the one of a URL"
+)
 def code_systems() -> Response:
     """Search by canonical URL."""
     return _all("CodeSystem")

@@ -50,6 +50,4 @@ def fed() -> Response:
     url, sealed = f"{parts.settings.fhir_base}/DocumentReference/$fed", parts.ids.seal_patient(patient)
     links = page_links(url, [], sealed, offset=offset, count=count, total=found.total)
     links = links[:1] if total_only else links
-    return fhir(
-        searchset(parts.settings.fhir_base, found.resources, total=found.total, links=links, issues=told)
-    )
+    return fhir(searchset(parts.settings.fhir_base, found.resources, total=found.total, links=links, issues=told))

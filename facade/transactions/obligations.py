@@ -37,13 +37,13 @@ def obligations_of(params: Sequence[tuple[str, str]], codes: CodeTables, now: da
     return obligations(known, asked.type_code, _day(asked.made or now), asked.contexts)
 
 
-def still_owed(entry: DocumentEntry) -> Obligations:
+def still_owed(entry: DocumentEntry, now: datetime) -> Obligations:
     """What is owed for a document that was just published: not the feeding, nor what one of its masks forbids."""
     contexts = [_FED, *(context for flag, context in _OF_A_MASK.items() if flag in entry.masking.flags)]
     created = entry.creation_time
     # A creationTime of a day or less has no hour to move into another time zone: noon is that day everywhere.
     made = created.start if len(created.digits) > _DAY_DIGITS else datetime.combine(created.start, time(12), UTC)
-    return obligations(tables(), entry.type_code, _day(made), contexts)
+    return obligations(tables(), entry.type_code, _day(min(made, now)), contexts)
 
 
 def _day(made: date | datetime) -> date:

@@ -118,7 +118,7 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
-    owed = tuple(still_owed(entry) for entry in entries)
+    owed = tuple(still_owed(entry, case.now) for entry in entries)
     return Published(subject.ins, entries, resources, lot_id, filled, relations, owed)
 
 
@@ -217,7 +217,9 @@ def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation
     case.replayed(entries)
     resources = render.documents(case.services, case.patient, entries)
     lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
-    return Published(case.patient, entries, resources, lot_id, (), (), tuple(still_owed(entry) for entry in entries))
+    return Published(
+        case.patient, entries, resources, lot_id, (), (), tuple(still_owed(entry, case.now) for entry in entries)
+    )
 
 
 def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:

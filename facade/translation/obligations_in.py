@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 
 from facade.domain.document import Coded
 from facade.translation.problems import Problems, shown
@@ -67,8 +67,11 @@ def _made(values: Sequence[str], problems: Problems) -> date | datetime | None:
         if len(values) == 1 and _DAY.match(value):
             return date.fromisoformat(value)
         if len(values) == 1 and _TIME.match(value):
-            return datetime.fromisoformat(value)
-    except ValueError:
+            moment = datetime.fromisoformat(value).astimezone(UTC)
+            # At either end of the calendar it may be no day in another zone.
+            if MINYEAR < moment.year < MAXYEAR:
+                return moment
+    except (ValueError, OverflowError):
         pass
     problems.add("obligations.date", "date", value=shown(", ".join(values), 40))
     return None
