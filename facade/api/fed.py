@@ -45,8 +45,8 @@ def fed() -> Response:
     total_only = count == 0 or any("count" in values for values in summary)
     found = what_was_fed(parts, actor(), patient, Page(offset, 0 if total_only else count))
     told = issues((), ignored)
-    if found.own_only:
-        told.append(error_table().issue(Problem("fed.own-only", severity="warning"), language()))
+    if found.incomplete:
+        told.append(error_table().issue(Problem("fed.incomplete", severity="warning"), language()))
     url, sealed = f"{parts.settings.fhir_base}/DocumentReference/$fed", parts.ids.seal_patient(patient)
     links = page_links(url, [], sealed, offset=offset, count=count, total=found.total)
     links = links[:1] if total_only else links

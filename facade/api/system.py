@@ -47,7 +47,7 @@ def transaction() -> Response:
     entries, wanted = response["entry"], preference("minimal")
     if wanted == "OperationOutcome":
         _tell(entries[0], publication_issues(published))
-        for part, owed in zip(parts.documents, published.owed, strict=True):
+        for part, owed in zip(parts.documents, published.owed, strict=bool(published.owed)):
             _tell(entries[part.index], owed_issues([owed]))
     if wanted == "representation":
         for part, resource in zip(parts.documents, published.resources, strict=True):

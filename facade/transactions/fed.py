@@ -2,7 +2,7 @@
 
 A structure's software is told of all of it. A professional is told of its own documents, and of those of colleagues
 that it may see in the DMP now (TD0.2, and TD3.1 where it may search): a masked one is not there for it here either.
-Patients and applications have no such right. The DMP being down takes away what colleagues fed, and that is said.
+Patients and applications have no such right. The DMP being down takes away what colleagues fed, which is said.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _ALL = DocumentQuery(statuses=tuple(Availability))
 class WhatWasFed:
     """``total`` counts what this caller is told of, ``resources`` holds the page.
 
-    ``own_only``: what colleagues fed is left out because the DMP did not answer.
+    ``incomplete``: what colleagues fed is left out, all or some of it, because the DMP did not say what may be seen.
     """
 
     total: int
     resources: list[dict[str, Any]]
-    own_only: bool
+    incomplete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ def _seen(case: Case) -> _Seen:
         answer = only_current(gateway, case.session, of_the_holder(dossier, case.patient, answer))
     except (DmpRefused, DmpUnavailable):
         return _Seen(frozenset(), "TD3.1", failed=True)
-    return _Seen(frozenset(entry.logical_id for entry in answer.entries if case.sees(dossier, entry)), "TD3.1")
+    seen = frozenset(entry.logical_id for entry in answer.entries if case.sees(dossier, entry))
+    return _Seen(seen, "TD3.1", failed=bool(answer.warnings))
 
 
 def _shown(services: Services, patient: INS, fed: Fed, known: Collection[str]) -> FedDocument:

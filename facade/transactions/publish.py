@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.caller import CallerKind
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
@@ -51,7 +52,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, what was filled, and what is still owed for each of them."""
+    """The documents as stored, what was filled, and what a professional or structure still owes for each of them."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -118,8 +119,14 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
-    owed = tuple(still_owed(entry, case.now) for entry in entries)
-    return Published(subject.ins, entries, resources, lot_id, filled, relations, owed)
+    return Published(subject.ins, entries, resources, lot_id, filled, relations, _owed(case, entries))
+
+
+def _owed(case: Case, entries: Sequence[DocumentEntry]) -> tuple[Obligations, ...]:
+    """What is still owed for each document; nothing by patients and applications, whom the arrêté does not bind."""
+    if case.caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
+        return ()
+    return tuple(still_owed(entry, case.now) for entry in entries)
 
 
 def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
@@ -217,9 +224,7 @@ def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation
     case.replayed(entries)
     resources = render.documents(case.services, case.patient, entries)
     lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
-    return Published(
-        case.patient, entries, resources, lot_id, (), (), tuple(still_owed(entry, case.now) for entry in entries)
-    )
+    return Published(case.patient, entries, resources, lot_id, (), (), _owed(case, entries))
 
 
 def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:

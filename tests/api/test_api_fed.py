@@ -187,5 +187,5 @@ def test_without_the_dmp_ones_own_documents_are_told_and_that_others_are_missing
     os.kill(demo.pid("dmp"), signal.SIGKILL)
     bundle = valid(fed(demo, WRITER), "Bundle")
     assert [each["resource"].get("id") for each in bundle["entry"]] == [own, None]
-    assert bundle["entry"][1]["resource"]["issue"][0]["details"]["coding"][0]["code"] == "fed.own-only"
+    assert bundle["entry"][1]["resource"]["issue"][0]["details"]["coding"][0]["code"] == "fed.incomplete"
     assert set(marks(demo, "structure")) == {own, colleagues}

@@ -185,6 +185,14 @@ def test_nothing_more_is_said_where_nothing_is_owed(demo: RunningDemo) -> None:
     assert not {"Still-Owed", "Link"} & set(answer.headers)
 
 
+def test_an_application_owes_nothing(demo: RunningDemo) -> None:
+    answer = _publish(demo, persona="catalogue-app")
+    assert answer.status_code == 201, answer.text
+    assert "Still-Owed" not in answer.headers
+    lot = demo.post("catalogue-app", "", submission(demo, "adult", type=typed(LETTER)), **OUTCOME)
+    assert (lot.status_code, "Still-Owed" in lot.headers) == (200, False)
+
+
 @pytest.mark.parametrize(
     ("flag", "left"),
     [("INVISIBLE_PATIENT", "mssante-professionals"), ("MASQUE_PS", "mssante-patient")],
