@@ -1,4 +1,4 @@
-"""The command line: ``dmp-facade demo | serve | token | traces | pairings | check | policy``."""
+"""The command line: ``dmp-facade demo | serve | token | traces | pairings | check | policy | homologation``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from facade import __version__
+from facade.homologation.command import homologation
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -29,6 +30,9 @@ _CONFIG = click.option(
 @click.version_option(__version__)
 def main() -> None:
     """The FHIR door to the French shared medical record (DMP)."""
+
+
+main.add_command(homologation)
 
 
 @main.command()
@@ -69,26 +73,20 @@ def serve(config: Path | None) -> None:
 @_CONFIG
 def check(config: Path | None) -> None:
     """Say whether the settings, the certificates, the database and the DMP are usable."""
-    from facade.app import wire  # noqa: PLC0415
+    from facade.examination import examine  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
-    from facade.tls import problems as tls_problems  # noqa: PLC0415
-    from facade.transactions.readiness import readiness, warnings  # noqa: PLC0415
 
     _use(config)
     try:
         settings = Settings()
         migrate(settings.database_url)
-        services = wire(settings)
-        problems = list(
-            dict.fromkeys(
-                [*tls_problems(settings, services.clock()), *readiness(services), *services.gateway.diagnose()]
-            )
-        )
-        for warning in warnings(services):
+        found = examine(settings)
+        problems = found.problems
+        for warning in found.warnings:
             click.echo(f"soon: {warning}")
     except ValueError as error:
-        problems = [str(error)]
+        problems = (str(error),)
     for problem in problems:
         click.echo(f"not usable: {problem}")
     if problems:
