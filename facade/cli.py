@@ -1,4 +1,4 @@
-"""The command line: ``dmp-facade demo | serve | token | traces | pairings | check | policy``."""
+"""The command line: ``dmp-facade demo | serve | token | traces | pairings | check | policy | homologation``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from facade import __version__
 from facade.cli_supervision import supervision
+from facade.homologation.command import homologation
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -33,6 +34,7 @@ def main() -> None:
 
 
 main.add_command(supervision)
+main.add_command(homologation)
 
 
 @main.command()
@@ -73,26 +75,20 @@ def serve(config: Path | None) -> None:
 @_CONFIG
 def check(config: Path | None) -> None:
     """Say whether the settings, the certificates, the database and the DMP are usable."""
-    from facade.app import wire  # noqa: PLC0415
+    from facade.examination import examine  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
-    from facade.tls import problems as tls_problems  # noqa: PLC0415
-    from facade.transactions.readiness import readiness, warnings  # noqa: PLC0415
 
     _use(config)
     try:
         settings = Settings()
         migrate(settings.database_url)
-        services = wire(settings)
-        problems = list(
-            dict.fromkeys(
-                [*tls_problems(settings, services.clock()), *readiness(services), *services.gateway.diagnose()]
-            )
-        )
-        for warning in warnings(services):
+        found = examine(settings)
+        problems = found.problems
+        for warning in found.warnings:
             click.echo(f"soon: {warning}")
     except ValueError as error:
-        problems = [str(error)]
+        problems = (str(error),)
     for problem in problems:
         click.echo(f"not usable: {problem}")
     if problems:

@@ -29,6 +29,7 @@ PUBLIC = {
     "conformance.value_sets",
     "metadata.metadata",
     "metadata.smart_configuration",
+    "obligations.what_is_owed",
     "health.alive",
     "health.ready",
     "health.metrics",

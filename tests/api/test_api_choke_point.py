@@ -174,6 +174,8 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
     ("GET", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
     ("HEAD", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
+    ("GET", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
+    ("HEAD", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
     ("GET", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
     ("HEAD", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
 }
@@ -182,6 +184,7 @@ OPEN = {
     "/fhir/CodeSystem",
     "/fhir/CodeSystem/<id>",
     "/fhir/Consent/$information-notice",
+    "/fhir/DocumentReference/$obligations",
     "/fhir/OperationDefinition",
     "/fhir/OperationDefinition/<id>",
     "/fhir/SearchParameter",
