@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -72,8 +73,8 @@ class IssuerSettings(_Part):
     """A token issuer that is believed, and for which kind of caller."""
 
     issuer: str = Field(description="Exact value of the iss claim")
-    kind: Literal["professional", "structure", "citizen"]
-    audience: str = "dmp-facade"
+    kind: Literal["professional", "structure", "citizen"] = Field(description="Whose tokens it issues")
+    audience: str = Field("dmp-facade", description="What the aud claim must hold")
     algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
     jwks_uri: str = Field("", description="Where the keys are; empty: the discovery document says it")
     discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
@@ -180,8 +181,8 @@ class Settings(BaseSettings):
     )
 
     public_url: str = Field("http://127.0.0.1:8000", description="What clients see before /fhir, /docs")
-    host: str = "127.0.0.1"
-    port: int = 8000
+    host: str = Field("127.0.0.1", description="Address the server listens on")
+    port: int = Field(8000, description="Port the server listens on")
     workers: int = Field(2, description="Server processes")
     threads: int = Field(64, description="Requests served at once by one process")
     tls_certificate: Path | None = Field(
@@ -228,10 +229,11 @@ class Settings(BaseSettings):
     compression: tuple[Literal["br", "gzip"], ...] = Field(
         ("br", "gzip"), description="Content codings of answers, preferred first; never of documents; empty: none"
     )
-    metrics_addresses: tuple[str, ...] = Field(
-        ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
+    metrics_addresses: tuple[IPvAnyNetwork, ...] = Field(
+        (ip_network("127.0.0.1"), ip_network("::1")),
+        description="Addresses or networks that may read /metrics: what it counts must not be an oracle",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
 
     @field_validator("seal_secrets")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 from flask_smorest import Blueprint
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from facade.api.exchange import services
 from facade.api.schemas import refusals
+from facade.api.security import comes_from
 from facade.transactions.readiness import readiness, warnings
 
 blueprint = Blueprint("health", __name__, description="Liveness, readiness, metrics")
@@ -49,7 +50,7 @@ def ready() -> Response:
 @blueprint.doc(responses=_METRICS, security=[])
 def metrics() -> Response:
     """Metrics of all server processes."""
-    if request.remote_addr not in services().settings.metrics_addresses:
+    if not comes_from(services().settings.metrics_addresses):
         raise NotFound
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

@@ -30,7 +30,7 @@ from typing import Any
 from facade.domain.caller import Pairing, Relation
 from facade.domain.ins import INS
 from facade.embedded import sample
-from facade.embedded.issuer import Issuer, base_url
+from facade.embedded.issuer import ISSUER_URL, Issuer, base_url
 from facade.embedded.personas import PERSONAS
 from facade.embedded.tour import Tour
 from facade.embedded.world import prepare
@@ -213,7 +213,6 @@ class Demo:
             f'sign_key = "{pki / "sign.key"}"',
         ]
         (self.data / "facade.toml").write_text("\n".join(lines) + "\n")
-        (self.data / "issuer.url").write_text(issuer)
 
 
 def run(port: int, data: Path | None, *, as_json: bool, tour: bool) -> int:
@@ -315,4 +314,4 @@ def _die_with_us() -> None:
 
 def issuer_of(data: Path) -> Issuer:
     """The token issuer of a demonstration's folder. Raises FileNotFoundError when it holds none."""
-    return Issuer(data / "issuer", (data / "issuer.url").read_text().strip())
+    return Issuer(data / "issuer", (data / ISSUER_URL).read_text(encoding="utf-8").strip())

@@ -24,6 +24,7 @@ from facade.embedded.personas import PERSONAS, REALMS
 from facade.embedded.pki import new_key, write_key
 
 AUDIENCE = "dmp-facade"
+ISSUER_URL = "issuer.url"
 TWELVE_HOURS = 12 * 3600
 _JSON = "application/json"
 

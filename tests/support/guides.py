@@ -64,18 +64,27 @@ def commands(guide: Path) -> list[Command]:
     ]
 
 
-def type_in(typed: Sequence[Command], folder: Path, environment: Mapping[str, str], seconds: float) -> list[Typed]:
+def type_in(
+    typed: Sequence[Command],
+    folder: Path,
+    environment: Mapping[str, str],
+    seconds: float,
+    enter: Sequence[str] = (),
+    system: Path = Path("/"),
+) -> list[Typed]:
     """Type the commands into one bash that ends at the first failure; ``folder`` gets what each of them prints.
 
+    ``enter`` is the command that enters another ``system``, a tree in which the folder is.
     Raises subprocess.TimeoutExpired when they are not done in time.
     """
-    script = folder / "typed.sh"
+    inside = Path("/") / folder.relative_to(system)
     lines = ["set -eu -o pipefail", f"cd '{ROOT}'"]
     for number, command in enumerate(typed):
-        lines += [f"exec > '{folder / str(number)}' 2>&1", command.text]
-    script.write_text("\n".join(lines), encoding="utf-8")
+        lines += [f"exec > '{inside / str(number)}' 2>&1", command.text]
+    (folder / "typed.sh").write_text("\n".join(lines), encoding="utf-8")
+    shell = [*enter, "/bin/bash", str(inside / "typed.sh")]
     status = subprocess.run(
-        ["bash", str(script)], env=dict(environment), stdin=subprocess.DEVNULL, timeout=seconds, check=False
+        shell, env=dict(environment), stdin=subprocess.DEVNULL, timeout=seconds, check=False
     ).returncode
     reached = [file for number in range(len(typed)) if (file := folder / str(number)).exists()]
     return [
