@@ -72,7 +72,9 @@ def _empty_debian(folder: Path, kept: Path | None) -> Path:
     # The host's authorities: a package server may be reached through a proxy that has one of its own.
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", system / "etc" / "ssl" / "certs" / "ca-certificates.crt")
     shutil.copy(ROOT / "scripts" / "operate-guide.d" / "systemctl", system / "usr" / "local" / "bin" / "systemctl")
-    files = subprocess.run(["/usr/bin/git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    files = subprocess.run(
+        ["/usr/bin/git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\n")
     for name in filter(None, files):
         target = system / ROOT.relative_to("/") / name
         target.parent.mkdir(parents=True, exist_ok=True)
