@@ -30,7 +30,7 @@ from typing import Any
 from facade.domain.caller import Pairing, Relation
 from facade.domain.ins import INS
 from facade.embedded import sample
-from facade.embedded.issuer import ISSUER_URL, Issuer, base_url
+from facade.embedded.issuer import Issuer, base_url
 from facade.embedded.personas import PERSONAS
 from facade.embedded.tour import Tour
 from facade.embedded.world import prepare
@@ -310,8 +310,3 @@ def _die_with_us() -> None:
     """Ask the kernel to end this child when the demonstration dies without a chance to tidy up (Linux)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def issuer_of(data: Path) -> Issuer:
-    """The token issuer of a demonstration's folder. Raises FileNotFoundError when it holds none."""
-    return Issuer(data / "issuer", (data / ISSUER_URL).read_text(encoding="utf-8").strip())

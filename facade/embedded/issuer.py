@@ -24,7 +24,7 @@ from facade.embedded.personas import PERSONAS, REALMS
 from facade.embedded.pki import new_key, write_key
 
 AUDIENCE = "dmp-facade"
-ISSUER_URL = "issuer.url"
+_URL_FILE = "issuer.url"
 TWELVE_HOURS = 12 * 3600
 _JSON = "application/json"
 
@@ -122,6 +122,16 @@ class Issuer:
 
 
 @lru_cache(maxsize=16)
+def leave_address(data: Path, port: int) -> None:
+    """Say in a data directory where its issuer answers, for those who mint tokens there."""
+    (data / _URL_FILE).write_text(base_url(port), encoding="utf-8")
+
+
+def issuer_of(data: Path) -> Issuer:
+    """The token issuer of a demonstration's folder. Raises FileNotFoundError when it holds none."""
+    return Issuer(data / "issuer", (data / _URL_FILE).read_text(encoding="utf-8").strip())
+
+
 def _load(path: Path) -> rsa.RSAPrivateKey:
     key = load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):

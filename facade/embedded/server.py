@@ -15,7 +15,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
 from facade.embedded.dispatch import SERVICES, Call, Dispatcher
-from facade.embedded.issuer import ISSUER_URL, base_url, create_issuer
+from facade.embedded.issuer import create_issuer, leave_address
 from facade.embedded.journal import Journal
 from facade.embedded.misbehaviour import Misbehaviour
 from facade.embedded.rights import Rights
@@ -175,5 +175,5 @@ def run_issuer(data_dir: Path, port: int) -> None:
     Its address is left in the directory, for those who mint tokens there.
     """
     world = prepare(data_dir)
-    (data_dir / ISSUER_URL).write_text(base_url(port), encoding="utf-8")
+    leave_address(data_dir, port)
     _Server(lambda: create_issuer(world.issuer(port)), _options(port)).run()

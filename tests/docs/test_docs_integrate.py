@@ -15,7 +15,7 @@ from tests.support.guides import ROOT, Typed, commands, says, type_in
 
 GUIDE = ROOT / "docs" / "integrate.md"
 COMMANDS = commands(GUIDE)
-SECONDS = 100
+SECONDS = 110
 # A page's style sheet and script: nobody types their addresses.
 NOT_TYPED = {("get", "/docs/{name}")}
 CODE = re.compile(r"`((?:record|opposition|blocked|publication|version|document|token)\.[a-z-]+)`")
