@@ -121,7 +121,6 @@ class Issuer:
         return f"{signed}.{_b64(signature)}"
 
 
-@lru_cache(maxsize=16)
 def leave_address(data: Path, port: int) -> None:
     """Say in a data directory where its issuer answers, for those who mint tokens there."""
     (data / _URL_FILE).write_text(base_url(port), encoding="utf-8")
@@ -132,6 +131,7 @@ def issuer_of(data: Path) -> Issuer:
     return Issuer(data / "issuer", (data / _URL_FILE).read_text(encoding="utf-8").strip())
 
 
+@lru_cache(maxsize=16)
 def _load(path: Path) -> rsa.RSAPrivateKey:
     key = load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
