@@ -38,7 +38,7 @@ class StructureSettings(_Part):
     """A care structure this facade works for, as declared to the Assurance Maladie (EXI 26, EXI 29)."""
 
     id: str = Field(description="Struct_IdNat: 1+FINESS, 3+SIRET, 4+RPPS+rank")
-    name: str
+    name: str = Field(description="Its name, in the VIHF, authors and traces")
     sector: str = Field(description="TRE_R02 sector of activity, e.g. SA01")
     homologated_on: date | None = Field(None, description="Date of the AIR self-homologation (EXI 29)")
     homologated_until: date | None = Field(None, description="Its end, three years after at most (EXI 29)")
@@ -64,8 +64,8 @@ class ApplicationSettings(_Part):
     """An application of the Mon espace santé catalogue whose tokens are served."""
 
     id: str = Field(description="Its client id, as in the azp claim")
-    name: str
-    editor: str
+    name: str = Field(description="Its name, in authors and traces")
+    editor: str = Field(description="Who makes it")
     oid: str = Field(description="OID of its editor's solution: the authority of its id as an author (SNR)")
 
 
