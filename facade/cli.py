@@ -103,7 +103,7 @@ def check(config: Path | None) -> None:
 @click.option("--audience", default="dmp-facade", show_default=True)
 def token(persona: str, data: Path, expires_in: int, audience: str) -> None:
     """Print a token for a PERSONA of the demonstration."""
-    from facade.embedded.demo import issuer_of  # noqa: PLC0415
+    from facade.embedded.issuer import issuer_of  # noqa: PLC0415
 
     try:
         click.echo(issuer_of(data).mint(persona, lifetime=expires_in, audience=audience))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import date, time
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +38,7 @@ class StructureSettings(_Part):
     """A care structure this facade works for, as declared to the Assurance Maladie (EXI 26, EXI 29)."""
 
     id: str = Field(description="Struct_IdNat: 1+FINESS, 3+SIRET, 4+RPPS+rank")
-    name: str
+    name: str = Field(description="Its name, in the VIHF, authors and traces")
     sector: str = Field(description="TRE_R02 sector of activity, e.g. SA01")
     homologated_on: date | None = Field(None, description="Date of the AIR self-homologation (EXI 29)")
     homologated_until: date | None = Field(None, description="Its end, three years after at most (EXI 29)")
@@ -63,8 +64,8 @@ class ApplicationSettings(_Part):
     """An application of the Mon espace santé catalogue whose tokens are served."""
 
     id: str = Field(description="Its client id, as in the azp claim")
-    name: str
-    editor: str
+    name: str = Field(description="Its name, in authors and traces")
+    editor: str = Field(description="Who makes it")
     oid: str = Field(description="OID of its editor's solution: the authority of its id as an author (SNR)")
 
 
@@ -72,8 +73,8 @@ class IssuerSettings(_Part):
     """A token issuer that is believed, and for which kind of caller."""
 
     issuer: str = Field(description="Exact value of the iss claim")
-    kind: Literal["professional", "structure", "citizen"]
-    audience: str = "dmp-facade"
+    kind: Literal["professional", "structure", "citizen"] = Field(description="Whose tokens it issues")
+    audience: str = Field("dmp-facade", description="What the aud claim must hold")
     algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
     jwks_uri: str = Field("", description="Where the keys are; empty: the discovery document says it")
     discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
@@ -206,8 +207,8 @@ class Settings(BaseSettings):
     )
 
     public_url: str = Field("http://127.0.0.1:8000", description="What clients see before /fhir, /docs")
-    host: str = "127.0.0.1"
-    port: int = 8000
+    host: str = Field("127.0.0.1", description="Address the server listens on")
+    port: int = Field(8000, description="Port the server listens on")
     workers: int = Field(2, description="Server processes")
     threads: int = Field(64, description="Requests served at once by one process")
     tls_certificate: Path | None = Field(
@@ -260,9 +261,10 @@ class Settings(BaseSettings):
         description="File of readers, their tokens and patients: serves /console, where whoever opens it acts as any "
         "of them. For demonstrations only: it needs test_identities",
     )
-    metrics_addresses: tuple[str, ...] = Field(
-        ("127.0.0.1", "::1"),
-        description="Who may read /metrics, and why /readyz is not ready: what is counted must not be an oracle",
+    metrics_addresses: tuple[IPvAnyNetwork, ...] = Field(
+        (ip_network("127.0.0.1"), ip_network("::1")),
+        description="Addresses or networks that may read /metrics, and why /readyz is not ready: what is counted must "
+        "not be an oracle",
     )
     otel_endpoint: str = Field(
         "",
@@ -271,7 +273,7 @@ class Settings(BaseSettings):
         "Needs the extra dmp-facade[otel]; its headers and authorities as in OTEL_EXPORTER_OTLP_HEADERS, _CERTIFICATE",
     )
     otel_ratio: float = Field(1.0, ge=0, le=1, description="Part of the traces begun here that is kept")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
 
     @field_validator("seal_secrets")
     @classmethod

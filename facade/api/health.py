@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from facade.api.exchange import services
 from facade.api.schemas import refusals
+from facade.api.security import comes_from
 from facade.observability.exposition import CONTENT_TYPE_LATEST, exposition
 from facade.transactions.readiness import readiness, warnings
 
@@ -54,4 +55,4 @@ def metrics() -> Response:
 def _from_operator() -> bool:
     """Whether the connection is one of the operator's own: what a proxy hands on may come from anywhere."""
     handed_on = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
-    return not handed_on and request.remote_addr in services().settings.metrics_addresses
+    return not handed_on and comes_from(services().settings.metrics_addresses)

@@ -6,7 +6,8 @@ RFC 6750 (Bearer), RFC 8705 (certificate-bound tokens), RFC 9440 (Client-Cert fr
 from __future__ import annotations
 
 import base64
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from flask import Response, g, request
 
@@ -72,18 +73,19 @@ def _certificate() -> str | None:
     A trusted proxy hands it over in a header, and its own certificate is not its client's; of anybody else it is the
     certificate of the TLS connection, and the header is ignored.
     """
-    der = _handed_over() if _from_trusted_proxy() else request.environ.get(CLIENT_CERTIFICATE)
+    der = _handed_over() if comes_from(services().settings.trusted_proxies) else request.environ.get(CLIENT_CERTIFICATE)
     return thumbprint(der) if der else None
 
 
-def _from_trusted_proxy() -> bool:
+def comes_from(networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether the connection of the request comes from one of these networks."""
     try:
         peer = ip_address(request.remote_addr or "")
     except ValueError:
         return False
     if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
         peer = peer.ipv4_mapped
-    return any(peer in network for network in services().settings.trusted_proxies)
+    return any(peer in network for network in networks)
 
 
 def _handed_over() -> bytes | None:

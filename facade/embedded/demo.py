@@ -217,7 +217,6 @@ class Demo:
             f'sign_key = "{pki / "sign.key"}"',
         ]
         (self.data / "facade.toml").write_text("\n".join(lines) + "\n")
-        (self.data / "issuer.url").write_text(issuer)
         self._write_cast()
 
     @property
@@ -334,8 +333,3 @@ def _die_with_us() -> None:
     """Ask the kernel to end this child when the demonstration dies without a chance to tidy up (Linux)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def issuer_of(data: Path) -> Issuer:
-    """The token issuer of a demonstration's folder. Raises FileNotFoundError when it holds none."""
-    return Issuer(data / "issuer", (data / "issuer.url").read_text().strip())
