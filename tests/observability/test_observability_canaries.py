@@ -22,7 +22,7 @@ import pytest
 import requests
 
 from facade.embedded import sample
-from facade.embedded.demo import issuer_of
+from facade.embedded.issuer import issuer_of
 from facade.embedded.misbehaviour import behave, order
 from tests.api.test_api_choke_point import CALLS
 from tests.support.canaries import forms, leaked
