@@ -28,7 +28,7 @@ from facade.dmp.keys import tls_context
 from facade.dmp.multipart import MultipartBody
 from facade.domain.errors import DmpUnavailable
 
-_CHUNK = 1024 * 1024
+_CHUNK = 128 * 1024  # small enough to stay in the processor's cache until it is copied
 _BUSY = (429, 503)
 # What a peer says when it does not accept our certificate: nothing of the message was looked at.
 _TLS_REFUSAL = re.compile(

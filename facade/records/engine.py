@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, select
+from sqlalchemy import ClauseElement, Connection, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
 from facade.records.dialects import Dialect, connect, in_turn
+from facade.records.prepared import Cursor, Prepared, Values
 from facade.records.schema import trace_head
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -33,18 +35,23 @@ class Database:
     def __init__(self, dialect: Dialect, *, patience: float) -> None:
         self._dialect = dialect
         self._patience = patience
+        self._driver_error: type[Exception] = dialect.engine.dialect.loaded_dbapi.Error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises RecordsUnavailable."""
-        with _trouble_named(), self._dialect.engine.connect() as connection, connection.begin():
+        with _trouble_named(self._driver_error), self._dialect.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A transaction that reads one state of the database throughout. Raises RecordsUnavailable."""
         dialect = self._dialect
-        with _trouble_named(), dialect.engine.connect() as connection, dialect.snapshot(connection).begin():
+        with (
+            _trouble_named(self._driver_error),
+            dialect.engine.connect() as connection,
+            dialect.snapshot(connection).begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -55,12 +62,35 @@ class Database:
         """
         dialect = self._dialect
         with (
-            _trouble_named(),
+            _trouble_named(self._driver_error),
             in_turn(dialect, self._patience),
             dialect.engine.connect() as connection,
             dialect.writer(connection).begin(),
         ):
             yield connection
+
+    def prepare(self, statement: ClauseElement) -> Prepared:
+        """A statement that every request makes, compiled for this database."""
+        return Prepared(statement, self._dialect.engine.dialect)
+
+    def rows(self, statement: Prepared, values: Values) -> list[tuple[Any, ...]]:
+        """What one prepared SELECT finds, in a transaction of its own. Raises RecordsUnavailable."""
+        with _trouble_named(self._driver_error), closing(self._dialect.engine.raw_connection()) as raw:
+            return statement.rows(raw.cursor(), values)
+
+    @contextmanager
+    def writing_prepared(self) -> Iterator[Cursor]:
+        """As ``writing``, for prepared statements: durable when the block is left. Raises RecordsUnavailable."""
+        dialect = self._dialect
+        with (
+            _trouble_named(self._driver_error),
+            in_turn(dialect, self._patience),
+            closing(dialect.engine.raw_connection()) as raw,
+        ):
+            cursor = raw.cursor()
+            dialect.begin_writing(cursor)
+            yield cursor
+            raw.commit()  # otherwise the pool rolls back what it gets back
 
     def ping(self) -> str | None:
         """Whether the database answers and has its tables: None when it has, else why not, in words."""
@@ -103,13 +133,15 @@ def migrate(url: str) -> None:
 
 
 @contextmanager
-def _trouble_named() -> Iterator[None]:
+def _trouble_named(driver_error: type[Exception]) -> Iterator[None]:
     # Driver messages may quote values (identities, ids): only their code goes further, and no chained exception.
     try:
         yield
     except IntegrityError:
         raise
     except DBAPIError as error:
+        raise RecordsUnavailable(_code_of(error.orig)) from None
+    except driver_error as error:
         raise RecordsUnavailable(_code_of(error)) from None
     except StatementError:
         raise  # a value of the wrong kind: a mistake in this program, not trouble with the database
@@ -117,7 +149,6 @@ def _trouble_named() -> Iterator[None]:
         raise RecordsUnavailable(type(error).__name__) from None
 
 
-def _code_of(error: DBAPIError) -> str:
-    original: object = error.orig
+def _code_of(original: BaseException | None) -> str:
     detail = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
     return f"{type(original).__name__} {detail}" if detail else type(original).__name__

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
@@ -15,6 +15,13 @@ from facade.records.reservations import Intent, Published, Request, Reservation,
 from facade.records.schema import publications, submissions
 
 _OPEN = (State.PENDING.value, State.UNKNOWN.value)
+# Built once: every publication makes these.
+_STATE = select(submissions.c.state).where(submissions.c.id == bindparam("reservation"))
+_KNOWN = (
+    update(publications)
+    .where(publications.c.submission_id == bindparam("reservation"), publications.c.unique_id == bindparam("document"))
+    .values(logical_id=bindparam("known_as"))
+)
 
 
 class Blocker(NamedTuple):
@@ -58,7 +65,8 @@ def insert_reservation(
         },
     )
     connection.execute(insert(publications), [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
-    return load(connection, submission_id, State.PENDING)
+    documents = tuple(Published(one.unique_id, "", one.patient) for one in intents)
+    return Reservation(submission_id, State.PENDING, request.structure_id, lot, documents, now)
 
 
 def load(connection: Connection, submission_id: str, state: State, *, replay: bool = False) -> Reservation:
@@ -75,7 +83,17 @@ def load(connection: Connection, submission_id: str, state: State, *, replay: bo
 
 def state_of(connection: Connection, submission_id: str) -> State:
     """The state as it is written."""
-    return State(connection.execute(select(submissions.c.state).where(submissions.c.id == submission_id)).scalar_one())
+    return State(connection.execute(_STATE, {"reservation": submission_id}).scalar_one())
+
+
+def note_logical_ids(connection: Connection, submission_id: str, logical_ids: Mapping[str, str]) -> None:
+    """Under which logical id the DMP has each document, by its uniqueId."""
+    rows = [
+        {"reservation": submission_id, "document": unique_id, "known_as": logical_id}
+        for unique_id, logical_id in logical_ids.items()
+    ]
+    if rows:
+        connection.execute(_KNOWN, rows)
 
 
 def move(connection: Connection, submission_id: str, state: State, now: datetime) -> bool:
