@@ -178,13 +178,18 @@ class Consents:
         """The oppositions that touch this structure or this person, before any call to the DMP (EXI 02)."""
         asked = {"patient_value": patient.value, "patient_oid": patient.kind.value}
         latest = {one.id: one for one in map(_Stated._make, self._database.rows(self._stated, asked))}
-        here = [one for one in latest.values() if one.structure_id == structure_id and one.status == Status.ACTIVE]
+        # A code that is none of ours raises ValueError: an opposition that cannot be read is not to be ignored.
+        stated = [
+            (Category(one.category), one.professional_id)
+            for one in latest.values()
+            if Status(one.status) is Status.ACTIVE and one.structure_id == structure_id
+        ]
         return Oppositions(
-            feeding=any(one.category == Category.OPPOSITION_FEEDING for one in here),
+            feeding=any(category is Category.OPPOSITION_FEEDING for category, _ in stated),
             # A structure records what its patients say of itself: of all its professionals, or of one of them.
             consultation=any(
-                one.category == Category.OPPOSITION_CONSULTATION and one.professional_id in ("", person_id)
-                for one in here
+                category is Category.OPPOSITION_CONSULTATION and professional_id in ("", person_id)
+                for category, professional_id in stated
             ),
         )
 

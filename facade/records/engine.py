@@ -7,9 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import ClauseElement, Connection, select
+from sqlalchemy import ClauseElement, Connection, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
@@ -18,6 +16,8 @@ from facade.records.prepared import Cursor, Prepared, Values
 from facade.records.schema import trace_head
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# The files are named after their revisions: rev_0001_what_it_does.py.
+_NEWEST = max(path.name for path in (_MIGRATIONS / "versions").glob("rev_*.py")).split("_")[1]
 _RETRY_AFTER = 5
 
 
@@ -103,12 +103,26 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision, one process at a time, all of it or nothing."""
+        if self._is_current():
+            return
+        # Imported here: a start that finds its tables as they should be does without, and no worker needs it.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         with self.writing() as connection:
             self._dialect.lock_migrations(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _is_current(self) -> bool:
+        """Whether the newest revision is noted in the database; not where that cannot be read."""
+        try:
+            with self.reading() as connection:
+                return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [_NEWEST]
+        except RecordsUnavailable:
+            return False
 
     def close(self) -> None:
         """Give back every connection."""

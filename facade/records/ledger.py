@@ -16,6 +16,19 @@ from facade.records.schema import publications, submissions
 
 _OPEN = (State.PENDING.value, State.UNKNOWN.value)
 # Built once: every publication makes these.
+_BLOCKERS = (
+    select(publications.c.submission_id, publications.c.unique_id, submissions.c.state, submissions.c.reserved_at)
+    .join_from(publications, submissions)
+    .where(
+        or_(
+            publications.c.live_unique_id.in_(bindparam("ids", expanding=True)),
+            publications.c.live_content.in_(bindparam("contents", expanding=True)),
+        )
+    )
+    .order_by(publications.c.rank)
+)
+_WRITE_LOT, _WRITE_DOCUMENTS = insert(submissions), insert(publications)
+_SETTLED = update(submissions).where(submissions.c.id == bindparam("reservation"))
 _STATE = select(submissions.c.state).where(submissions.c.id == bindparam("reservation"))
 _KNOWN = (
     update(publications)
@@ -35,13 +48,9 @@ class Blocker(NamedTuple):
 
 def blockers(connection: Connection, intents: Sequence[Intent]) -> list[Blocker]:
     """The live documents with the uniqueId, or with the content, of one of these."""
-    document, lot = publications.c, submissions.c
-    in_the_way = or_(
-        document.live_unique_id.in_([one.unique_id for one in intents]),
-        document.live_content.in_([one.content for one in intents]),
+    rows = connection.execute(
+        _BLOCKERS, {"ids": [one.unique_id for one in intents], "contents": [one.content for one in intents]}
     )
-    query = select(document.submission_id, document.unique_id, lot.state, lot.reserved_at)
-    rows = connection.execute(query.join_from(publications, submissions).where(in_the_way).order_by(document.rank))
     return [Blocker(row.submission_id, row.unique_id, State(row.state), row.reserved_at) for row in rows]
 
 
@@ -51,7 +60,7 @@ def insert_reservation(
     """Write a pending reservation. Raises IntegrityError when another process was faster."""
     submission_id = str(uuid.uuid4())
     connection.execute(
-        insert(submissions),
+        _WRITE_LOT,
         {
             "id": submission_id,
             "caller_id": request.caller_id,
@@ -64,7 +73,7 @@ def insert_reservation(
             "reserved_at": now,
         },
     )
-    connection.execute(insert(publications), [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
+    connection.execute(_WRITE_DOCUMENTS, [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
     documents = tuple(Published(one.unique_id, "", one.patient) for one in intents)
     return Reservation(submission_id, State.PENDING, request.structure_id, lot, documents, now)
 
@@ -84,6 +93,12 @@ def load(connection: Connection, submission_id: str, state: State, *, replay: bo
 def state_of(connection: Connection, submission_id: str) -> State:
     """The state as it is written."""
     return State(connection.execute(_STATE, {"reservation": submission_id}).scalar_one())
+
+
+def settle_stored(connection: Connection, submission_id: str, now: datetime, lot: str) -> None:
+    """The lot is stored, whatever was thought of it before; ``lot`` is its id where that is known."""
+    values = {"reservation": submission_id, "state": State.STORED.value, "settled_at": now}
+    connection.execute(_SETTLED, values | ({"lot": lot} if lot else {}))
 
 
 def note_logical_ids(connection: Connection, submission_id: str, logical_ids: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
@@ -28,6 +28,7 @@ from facade.records.ledger import (
     note_logical_ids,
     release,
     revive,
+    settle_stored,
     state_of,
 )
 from facade.records.prepared import Prepared
@@ -82,8 +83,7 @@ class Publications:
         """The DMP has the lot; ``logical_ids`` by uniqueId. Holds even for one that was thought to have failed."""
         with self._database.writing() as connection:
             failed = state_of(connection, reservation_id) is State.FAILED
-            values = {"state": State.STORED.value, "settled_at": now} | ({"lot": lot} if lot else {})
-            connection.execute(update(submissions).where(submissions.c.id == reservation_id).values(values))
+            settle_stored(connection, reservation_id, now, lot)
             note_logical_ids(connection, reservation_id, logical_ids)
             if failed:
                 revive(connection, reservation_id)
@@ -212,7 +212,7 @@ def _forms(places: int) -> Select[Any]:
     """The natural forms of so many documents, ``id0`` and so on."""
     found = publications.c
     columns = (found.live_unique_id, found.media_type, found.sha1, found.size, submissions.c.settled_at)
-    asked = [bindparam(f"id{place}") for place in range(places)]
+    asked: list[BindParameter[str]] = [bindparam(f"id{place}") for place in range(places)]
     return select(*columns).join_from(publications, submissions).where(found.live_unique_id.in_(asked))
 
 
