@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from statistics import linear_regression, median
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import processes
@@ -35,11 +36,11 @@ def described(found: Found) -> str:
     """The same in words."""
     parallel, growth, pieces = found["parallel"], found["growth"], found["pieces"]
     counts = ", ".join(f"{count}: {cost:.0f}" for count, cost in growth["cpu_ms"].items())
+    each = ", ".join(f"{cost:.2f}" for cost in growth["each_ms"])
     return (
         f"\nTD0.2 and TD3.1 each {parallel['slow_s']} s late: a search takes {parallel['wall_s']:.3f} s, "
         f"{parallel['ratio']:.2f}x the delay and what it takes undelayed ({parallel['undelayed_s']:.3f} s).\n"
-        f"A search of so many results, ms: {counts}. Fit: {growth['fixed_ms']:.1f} ms and {growth['each_ms']:.3f} ms "
-        f"for each; the farthest from it by {100 * growth['farthest']:.0f} %.\n"
+        f"A search that finds so many, ms: {counts}. From one to the next, ms for each further document: {each}.\n"
         f"A retrieval of {pieces['megabytes']:.1f} MB: the first byte after {pieces['first_ms']:.0f} ms, the last "
         f"after {pieces['last_ms']:.0f} ms."
     )
@@ -66,7 +67,10 @@ def _search_seconds(stand: Stand, repeated: int) -> float:
 
 
 def _growth(stand: Stand, many: tuple[int, ...], repeated: int) -> Found:
-    """Processor time of a search by how many documents it gives, all on one page."""
+    """Processor time of a search by how many documents are found; a page holds a thousand at most.
+
+    ``each_ms``: what each further document cost from one number to the next, about the same where time grows linearly.
+    """
     facade = stand.fresh("many results", DMP_FACADE_MAX_PAGE=str(max(many)))
     facade.wait()
     existing = stand.sizes.results
@@ -75,8 +79,7 @@ def _growth(stand: Stand, many: tuple[int, ...], repeated: int) -> Found:
         rule = {"transaction": "TD3.1", "what": "many-results", "count": count, "times": None}
         misbehaviour.order(stand.data, [rule])
         path = stand.search_path.replace(f"_count={existing}", f"_count={max(many)}")
-        answer = stand.call(facade.fhir, READER, "GET", path).json()
-        found = sum(entry["search"]["mode"] == "match" for entry in answer["entry"])
+        found = int(stand.call(facade.fhir, READER, "GET", path).json()["total"])
         spent = []
         for _ in range(repeated):
             pids = [facade.worker]
@@ -86,9 +89,9 @@ def _growth(stand: Stand, many: tuple[int, ...], repeated: int) -> Found:
         costs[found] = median(spent)
     misbehaviour.behave(stand.data)
     facade.close()
-    each, fixed = linear_regression(list(costs), list(costs.values()))
-    farthest = max(abs(cost / (fixed + each * count) - 1) for count, cost in costs.items())
-    return {"cpu_ms": costs, "each_ms": each, "fixed_ms": fixed, "farthest": farthest}
+    steps = pairwise(sorted(costs.items()))
+    each = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in steps]
+    return {"cpu_ms": costs, "each_ms": each}
 
 
 def _pieces(stand: Stand, repeated: int) -> Found:

@@ -17,7 +17,7 @@ import processes
 import requests
 from processes import BenchFailed, Child
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 240.0
 
 
 class FreshFacade:

@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
         nargs="?",
         const="",
         metavar="PYTHON",
-        help="compare the search with fhirstarter too: that of this Python, or one pip installs for the time of the run",
+        help="compare the search with fhirstarter too: that of PYTHON, else one pip installs for the run",
     )
     options = parser.parse_args()
     if options.json and not options.json.parent.is_dir():
@@ -83,7 +83,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         more = ()
         if options.fhirstarter is not None:
             _progress("starting fhirstarter")
-            served["fhirstarter"] = stand.fhirstarter(options.fhirstarter or _environment_of_fhirstarter(stand.folder))
+            python = options.fhirstarter or _environment_of_fhirstarter(stand.folder)
+            served["fhirstarter"] = stand.fhirstarter(python)
             more = (fhirstarter(),)
         bench = Bench(stand, scenarios(stand, *more), smallest=options.quick)
         bench.measure_memory()

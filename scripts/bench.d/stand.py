@@ -32,7 +32,7 @@ FHIR_JSON = "application/fhir+json"
 # The searched record holds small documents only; large ones are published elsewhere and never found by the search.
 SEARCHED, FED = "adult", "objector"
 AUTHOR, READER = "author-doctor", "treating-doctor"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 240.0
 _SMALL = 300
 _BODY = 16 * 1024 * 1024
 

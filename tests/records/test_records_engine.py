@@ -63,7 +63,7 @@ def stopped_half_way(config: Config, revision: str) -> None:
 def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database = open_database(empty_url)
     with monkeypatch.context() as patched:
-        patched.setattr("facade.records.engine.command.upgrade", stopped_half_way)
+        patched.setattr("alembic.command.upgrade", stopped_half_way)
         with pytest.raises(ZeroDivisionError):
             database.migrate()
     assert database.ping() is not None
