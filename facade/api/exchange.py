@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 from flask import Response, current_app, g, request
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from facade.api.outcomes import ErrorTable
 from facade.domain.access import Purpose
@@ -217,15 +219,26 @@ def wants_xml() -> bool:
     asked = request.args.get("_format", "").replace(" ", "+")
     if asked:
         return _kind_of(asked.split(";")[0], "_format")
-    best = accepted().best_match([JSON, XML, *sorted((_JSON_TYPES | _XML_TYPES) - {"json", "xml"})])
+    accept = request.headers.get("Accept", "")
+    best = _best_of(accept)
     if best is None and accepted():
-        raise InvalidInput.of("accept.not-served", "Accept", value=request.headers.get("Accept", "")[:80])
+        raise InvalidInput.of("accept.not-served", "Accept", value=accept[:80])
     return best in _XML_TYPES if best else False
+
+
+@lru_cache(maxsize=64)  # asked twice for each request, and clients have few ways of saying it
+def _best_of(accept: str) -> str | None:
+    return _media_types(accept).best_match([JSON, XML, *sorted((_JSON_TYPES | _XML_TYPES) - {"json", "xml"})])
 
 
 def accepted() -> MIMEAccept:
     """The media types of Accept, without their parameters (``fhirVersion``, ``charset``)."""
-    return MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in request.accept_mimetypes])
+    return _media_types(request.headers.get("Accept", ""))
+
+
+def _media_types(accept: str) -> MIMEAccept:
+    found = parse_accept_header(accept, MIMEAccept)
+    return MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in found])
 
 
 def fhir(resource: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

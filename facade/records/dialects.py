@@ -18,7 +18,10 @@ from typing import Any, Protocol
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import QueuePool
 
+from facade.records.prepared import Cursor
+
 _IMMEDIATE = "facade_immediate"
+_BEGIN_IMMEDIATE = "BEGIN IMMEDIATE"
 _MIGRATION_LOCK = 0x646D70666163  # any constant no other application of the same PostgreSQL database uses
 _WAL_ATTEMPTS = 100
 _POOL_WAIT = 10.0
@@ -35,6 +38,9 @@ class Dialect(Protocol):
 
     def writer(self, connection: Connection) -> Connection:
         """The connection, set so that its next transaction is one that writes."""
+
+    def begin_writing(self, cursor: Cursor) -> None:
+        """The same for a cursor of the driver: begin a transaction that writes."""
 
     def snapshot(self, connection: Connection) -> Connection:
         """The connection, set so that its next transaction sees one state of the database throughout."""
@@ -80,6 +86,9 @@ class _Sqlite:
     def writer(self, connection: Connection) -> Connection:
         return connection.execution_options(**{_IMMEDIATE: True})
 
+    def begin_writing(self, cursor: Cursor) -> None:
+        cursor.execute(_BEGIN_IMMEDIATE)
+
     def snapshot(self, connection: Connection) -> Connection:
         return connection
 
@@ -118,7 +127,7 @@ def _switch_to_wal(raw: sqlite3.Connection) -> None:
 
 def _begin(connection: Connection) -> None:
     immediate = connection.get_execution_options().get(_IMMEDIATE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    connection.exec_driver_sql(_BEGIN_IMMEDIATE if immediate else "BEGIN")
 
 
 class _Postgresql:
@@ -141,6 +150,9 @@ class _Postgresql:
 
     def writer(self, connection: Connection) -> Connection:
         return connection
+
+    def begin_writing(self, cursor: Cursor) -> None:
+        """Nothing to do: the driver begins a transaction with its first statement."""
 
     def snapshot(self, connection: Connection) -> Connection:
         return connection.execution_options(isolation_level="REPEATABLE READ")

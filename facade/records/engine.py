@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import ClauseElement, Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
 from facade.records.dialects import Dialect, connect, in_turn
+from facade.records.prepared import Cursor, Prepared, Values
 from facade.records.schema import trace_head
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# The files are named after their revisions: rev_0001_what_it_does.py.
+_REVISIONS = sorted(path.name.split("_")[1] for path in (_MIGRATIONS / "versions").glob("rev_*.py"))
+_EARLIER = frozenset({None, *_REVISIONS[:-1]})
 _RETRY_AFTER = 5
 
 
@@ -37,6 +37,7 @@ class Database:
     def __init__(self, dialect: Dialect, *, patience: float) -> None:
         self._dialect = dialect
         self._patience = patience
+        self._driver_error: type[Exception] = dialect.engine.dialect.loaded_dbapi.Error
 
     @property
     def engine(self) -> Engine:
@@ -46,14 +47,18 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises RecordsUnavailable."""
-        with _trouble_named(), self._dialect.engine.connect() as connection, connection.begin():
+        with _trouble_named(self._driver_error), self._dialect.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A transaction that reads one state of the database throughout. Raises RecordsUnavailable."""
         dialect = self._dialect
-        with _trouble_named(), dialect.engine.connect() as connection, dialect.snapshot(connection).begin():
+        with (
+            _trouble_named(self._driver_error),
+            dialect.engine.connect() as connection,
+            dialect.snapshot(connection).begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -64,12 +69,35 @@ class Database:
         """
         dialect = self._dialect
         with (
-            _trouble_named(),
+            _trouble_named(self._driver_error),
             in_turn(dialect, self._patience),
             dialect.engine.connect() as connection,
             dialect.writer(connection).begin(),
         ):
             yield connection
+
+    def prepare(self, statement: ClauseElement) -> Prepared:
+        """A statement that every request makes, compiled for this database."""
+        return Prepared(statement, self._dialect.engine.dialect)
+
+    def rows(self, statement: Prepared, values: Values) -> list[tuple[Any, ...]]:
+        """What one prepared SELECT finds, in a transaction of its own. Raises RecordsUnavailable."""
+        with _trouble_named(self._driver_error), closing(self._dialect.engine.raw_connection()) as raw:
+            return statement.rows(raw.cursor(), values)
+
+    @contextmanager
+    def writing_prepared(self) -> Iterator[Cursor]:
+        """As ``writing``, for prepared statements: durable when the block is left. Raises RecordsUnavailable."""
+        dialect = self._dialect
+        with (
+            _trouble_named(self._driver_error),
+            in_turn(dialect, self._patience),
+            closing(dialect.engine.raw_connection()) as raw,
+        ):
+            cursor = raw.cursor()
+            dialect.begin_writing(cursor)
+            yield cursor
+            raw.commit()  # otherwise the pool rolls back what it gets back
 
     def ping(self) -> str | None:
         """Whether the database answers and its tables are those of this program: None when so, else why not, in words.
@@ -79,10 +107,10 @@ class Database:
         try:
             with self.reading() as connection:
                 connection.execute(select(trace_head.c.seq)).scalar_one()
-                revision = MigrationContext.configure(connection).get_current_revision()
+                revision = _revision(connection)
         except RecordsUnavailable as error:
             return f"the database cannot be used: {error.cause}"
-        return "its tables are of an earlier revision: migrate it" if revision in _earlier_revisions() else None
+        return "its tables are of an earlier revision: migrate it" if revision in _EARLIER else None
 
     def free_bytes(self) -> int | None:
         """Room left beside a database that is a file; None for one that is not, or where nobody can tell."""
@@ -94,12 +122,26 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision, one process at a time, all of it or nothing."""
+        if self._is_current():
+            return
+        # Imported here: a start that finds its tables as they should be does without, and no worker needs it.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         with self.writing() as connection:
             self._dialect.lock_migrations(connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+    def _is_current(self) -> bool:
+        """Whether the newest revision is noted in the database; not where that cannot be read."""
+        try:
+            with self.reading() as connection:
+                return _revision(connection) == _REVISIONS[-1]
+        except RecordsUnavailable:
+            return False
 
     def close(self) -> None:
         """Give back every connection."""
@@ -123,22 +165,21 @@ def migrate(url: str) -> None:
         database.close()
 
 
-@cache
-def _earlier_revisions() -> frozenset[str | None]:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    return frozenset({None, *(each.revision for each in scripts.walk_revisions())} - {scripts.get_current_head()})
+def _revision(connection: Connection) -> str | None:
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return found[0] if len(found) == 1 else None
 
 
 @contextmanager
-def _trouble_named() -> Iterator[None]:
+def _trouble_named(driver_error: type[Exception]) -> Iterator[None]:
     # Driver messages may quote values (identities, ids): only their code goes further, and no chained exception.
     try:
         yield
     except IntegrityError:
         raise
     except DBAPIError as error:
+        raise RecordsUnavailable(_code_of(error.orig)) from None
+    except driver_error as error:
         raise RecordsUnavailable(_code_of(error)) from None
     except StatementError:
         raise  # a value of the wrong kind: a mistake in this program, not trouble with the database
@@ -146,7 +187,6 @@ def _trouble_named() -> Iterator[None]:
         raise RecordsUnavailable(type(error).__name__) from None
 
 
-def _code_of(error: DBAPIError) -> str:
-    original: object = error.orig
+def _code_of(original: BaseException | None) -> str:
     detail = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
     return f"{type(original).__name__} {detail}" if detail else type(original).__name__

@@ -10,7 +10,20 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from facade.domain.access import Purpose
 from facade.domain.ins import INS
@@ -22,7 +35,7 @@ from facade.records.schema import traces as table
 _BATCH = 500
 # Built once: a trace is written for every request.
 _WRITE = insert(table)
-_ADVANCE = update(trace_head).where(trace_head.c.id == 1)
+_ADVANCE = update(trace_head).where(trace_head.c.id == 1).values(seq=bindparam("last"), hash=bindparam("digest"))
 _HEAD = select(trace_head.c.seq, trace_head.c.hash).where(trace_head.c.id == 1)
 # FOR UPDATE makes PostgreSQL's writers queue here; SQLite has none and needs none after BEGIN IMMEDIATE.
 _LOCKED_HEAD = _HEAD.with_for_update()
@@ -88,16 +101,19 @@ class Traces:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._head = database.prepare(_LOCKED_HEAD)
+        self._write = database.prepare(_WRITE)
+        self._advance = database.prepare(_ADVANCE)
 
     def append(self, trace: Trace) -> int:
         """Write one trace at the end of the chain and return its number. Durable when this returns."""
         columns = _columns(trace)
-        with self._database.writing() as connection:
-            head = _head(connection, lock=True)
+        with self._database.writing_prepared() as cursor:
+            head = ChainHead(*self._head.rows(cursor, {})[0])
             seq = head.seq + 1
             digest = link_hash(head.hash, _content(seq, columns))
-            connection.execute(_WRITE, {**columns, "seq": seq, "previous": head.hash, "hash": digest})
-            connection.execute(_ADVANCE, {"seq": seq, "hash": digest})
+            self._write.execute(cursor, {**columns, "seq": seq, "previous": head.hash, "hash": digest})
+            self._advance.execute(cursor, {"last": seq, "digest": digest})
         return seq
 
     def of_patient(

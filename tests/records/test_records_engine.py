@@ -14,11 +14,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import insert, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from facade.records import engine
 from facade.records.engine import Database, RecordsUnavailable, migrate, open_database
 from facade.records.schema import metadata, trace_anchors, trace_head
 from facade.records.traces import Traces
@@ -61,7 +63,7 @@ def stopped_half_way(config: Config, revision: str) -> None:
 def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database = open_database(empty_url)
     with monkeypatch.context() as patched:
-        patched.setattr("facade.records.engine.command.upgrade", stopped_half_way)
+        patched.setattr("alembic.command.upgrade", stopped_half_way)
         with pytest.raises(ZeroDivisionError):
             database.migrate()
     assert database.ping() is not None
@@ -177,3 +179,8 @@ def test_only_one_module_knows_the_products() -> None:
 def _code(path: Path) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.strip().startswith(("#", '"""')))
+
+
+def test_the_newest_revision_is_the_one_the_file_names_say() -> None:
+    head = ScriptDirectory(str(Path(engine.__file__).parent / "migrations")).get_current_head()
+    assert head == engine._REVISIONS[-1]

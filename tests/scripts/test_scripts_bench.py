@@ -72,12 +72,18 @@ def test_the_benchmark_writes_each_comparison_and_leaves_nothing_behind(
         ("publish", "parts"),
         ("retrieve", "raw"),
         ("retrieve", "parts"),
+        *((name, kind) for name in ("search", "read", "publish", "retrieve") for kind in ("best", "duties")),
     }
     for row in rows:
         assert all(isinstance(row[cost], int | float) and row[cost] > 0 for cost in COSTS), row
         assert row["name"] in done.stdout
         assert row["floor"] in done.stdout
     assert rest["peak_mb"] > 0
+    assert rest["ready_s"] > 0
+    behaviour = result["behaviour"]
+    assert behaviour["parallel"]["wall_s"] >= behaviour["parallel"]["slow_s"]
+    assert [int(count) for count in behaviour["growth"]["cpu_ms"]] == [2, 5]
+    assert behaviour["pieces"]["first_ms"] <= behaviour["pieces"]["last_ms"]
     assert _left_behind(tmp_path) == []
 
 
