@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -135,7 +135,12 @@ def wire(settings: Settings) -> Services:
     """Make every part from the settings. Raises ValueError naming the setting that is missing or wrong."""
     if not settings.seal_secrets:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
-    database = open_database(settings.database_url)
+    database = open_database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        busy_timeout=settings.database_wait_seconds,
+        statement_timeout=settings.database_statement_seconds,
+    )
     structures = {
         each.id: Structure(each.id, each.name, each.sector, each.homologated_until, each.homologated_on)
         for each in settings.structures
@@ -160,7 +165,7 @@ def wire(settings: Settings) -> Services:
         database=database,
         traces=Traces(database),
         consents=Consents(database),
-        publications=Publications(database),
+        publications=Publications(database, pending_for=timedelta(seconds=settings.publication_pending_seconds)),
         hidden=HiddenDocuments(database),
         verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
         ids=ids,

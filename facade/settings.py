@@ -194,6 +194,18 @@ class Settings(BaseSettings):
         None, description="PEM of the authorities of client certificates, for tokens bound to one (RFC 8705)"
     )
     database_url: str = Field("sqlite:///dmp-facade.db", description="SQLAlchemy URL of traces, consents, publications")
+    database_pool_size: int = Field(16, ge=1, description="Connections to the database at most, of each server process")
+    database_wait_seconds: float = Field(
+        10.0, gt=0, description="Seconds an act waits for a connection, or for another writer; then 503"
+    )
+    database_statement_seconds: float = Field(
+        30.0, gt=0, description="Seconds one statement may take, or a transaction be idle (PostgreSQL); then 503"
+    )
+    publication_pending_seconds: int = Field(
+        300,
+        description="Seconds after which a publication whose process fell silent is looked up at the DMP: longer than "
+        "the DMP is waited for (TD2.1: connect, read, answer_seconds), and than the clocks of two hosts may differ",
+    )
     seal_secrets: tuple[SecretStr, ...] = Field(
         (), description="Secrets of the sealed ids: the first seals, all open. At least 32 characters each"
     )
@@ -239,6 +251,15 @@ class Settings(BaseSettings):
         if any(len(secret.get_secret_value()) < 32 for secret in secrets):  # noqa: PLR2004 - said in the description
             raise ValueError("a seal secret has at least 32 characters")
         return secrets
+
+    @model_validator(mode="after")
+    def _longer_than_the_dmp_is_waited_for(self) -> Settings:
+        dmp = self.dmp
+        connect = dmp.connect_timeouts.get("TD2.1", dmp.connect_timeout)
+        patience = connect + dmp.read_timeouts.get("TD2.1", dmp.read_timeout) + dmp.answer_seconds
+        if self.publication_pending_seconds <= patience:
+            raise ValueError(f"publication_pending_seconds is more than the DMP is waited for: {patience:g} (TD2.1)")
+        return self
 
     @field_validator("cors_origins")
     @classmethod

@@ -12,11 +12,13 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
-from facade.records.dialects import Dialect, connect, in_turn
+from facade.records.dialects import Dialect, Lock, connect, in_turn
 from facade.records.schema import trace_head
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _RETRY_AFTER = 5
+# serialization_failure and deadlock_detected (PostgreSQL, appendix A).
+_COLLISIONS = ("40001", "40P01")
 
 
 class RecordsUnavailable(FacadeError):
@@ -25,6 +27,10 @@ class RecordsUnavailable(FacadeError):
     def __init__(self, cause: str) -> None:
         super().__init__(Problem("records.unavailable"), retry_after=_RETRY_AFTER)
         self.cause = cause
+
+
+class Collided(RecordsUnavailable):
+    """Two transactions were in each other's way and this one was undone: it may be tried again at once."""
 
 
 class Database:
@@ -48,10 +54,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, lock: Lock | None = None) -> Iterator[Connection]:
         """A transaction that writes: durable when the block is left, undone when it raises.
 
-        Raises RecordsUnavailable; a violated unique constraint (IntegrityError) is left to the caller.
+        ``lock``: as the only process that holds it. Raises RecordsUnavailable (Collided where another transaction was
+        preferred); a violated unique constraint (IntegrityError) is left to the caller.
         """
         dialect = self._dialect
         with (
@@ -60,6 +67,8 @@ class Database:
             dialect.engine.connect() as connection,
             dialect.writer(connection).begin(),
         ):
+            if lock is not None:
+                dialect.alone(connection, lock)
             yield connection
 
     def ping(self) -> str | None:
@@ -75,8 +84,7 @@ class Database:
         """Bring the tables to the newest revision, one process at a time, all of it or nothing."""
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with self.writing() as connection:
-            self._dialect.lock_migrations(connection)
+        with self.writing(Lock.MIGRATION) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -85,12 +93,17 @@ class Database:
         self._dialect.engine.dispose()
 
 
-def open_database(url: str, *, pool_size: int = 8, busy_timeout: float = 10.0) -> Database:
+def open_database(
+    url: str, *, pool_size: int = 16, busy_timeout: float = 10.0, statement_timeout: float = 30.0
+) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://...`` (psycopg 3); connections are made when first needed.
 
-    ``busy_timeout`` is how many seconds a writer waits for another. Raises ValueError for another product.
+    ``pool_size`` is how many there are at most. ``busy_timeout`` is how many seconds a writer waits for another, or
+    anybody for a connection; ``statement_timeout`` how many one statement may take (PostgreSQL only).
+    Raises ValueError for another product.
     """
-    return Database(connect(url, pool_size=pool_size, busy_timeout=busy_timeout), patience=busy_timeout)
+    dialect = connect(url, pool_size=pool_size, busy_timeout=busy_timeout, statement_timeout=statement_timeout)
+    return Database(dialect, patience=busy_timeout)
 
 
 def migrate(url: str) -> None:
@@ -110,7 +123,8 @@ def _trouble_named() -> Iterator[None]:
     except IntegrityError:
         raise
     except DBAPIError as error:
-        raise RecordsUnavailable(_code_of(error)) from None
+        kind = Collided if getattr(error.orig, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
+        raise kind(_code_of(error)) from None
     except StatementError:
         raise  # a value of the wrong kind: a mistake in this program, not trouble with the database
     except (SQLAlchemyError, TimeoutError) as error:

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from facade.domain.document import Author, Coded, DocumentEntry, Person, XdsTime
 from facade.domain.errors import Conflict
 from facade.domain.ins import INS, InsKind, ins_key
+from facade.domain.masking import Masking
 from facade.records.engine import open_database
 from facade.records.publications import Publications
 from facade.records.reservations import Intent, Request
@@ -62,6 +64,25 @@ def intent(number: int = 1, **changes: object) -> Intent:
         "size": 1000 + number,
     }
     return Intent(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def document(logical_id: str, author: str) -> DocumentEntry:
+    """A document of an author, under this logicalId."""
+    code = Coded("x", "1.2")
+    return DocumentEntry(
+        unique_id="1.2.3",
+        patient=ins(),
+        type_code=code,
+        class_code=code,
+        format_code=code,
+        facility=code,
+        practice=code,
+        authors=(Author(Person(author)),),
+        masking=Masking(),
+        title="x",
+        creation_time=XdsTime("2026"),
+        logical_id=logical_id,
+    )
 
 
 def append_many(url: str, worker: int, count: int) -> list[int]:
