@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -129,6 +130,15 @@ class Reservation:
     documents: tuple[Published, ...]
     reserved_at: datetime
     replay: bool = False
+
+
+def repeatable_unique_id(caller_id: str, idempotency_key: str, rank: int) -> str:
+    """The uniqueId every repetition of a keyed request gives its document of this rank: 2.25 and a UUID as a number.
+
+    Nobody can tell the key or the caller from it (SHA-256; ITU-T X.667).
+    """
+    digest = hashlib.sha256(f"uniqueId\n{caller_id}\n{rank}\n{idempotency_key}".encode("utf-8", "replace")).digest()
+    return f"2.25.{uuid.UUID(bytes=digest[:16], version=4).int}"
 
 
 def duplicate_unique_id(unique_id: str) -> Conflict:

@@ -15,7 +15,7 @@ from facade.domain.access import Act
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
-from facade.records.reservations import Intent, Reservation
+from facade.records.reservations import Intent, Reservation, repeatable_unique_id
 from facade.records.reservations import Request as LedgerRequest
 from facade.transactions import complete, outcome, render
 from facade.transactions.actor import Actor
@@ -106,7 +106,9 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
-    entries = outcome.send(case, reservation, submission)
+    made_here = {_new_unique_id(case, order, rank) for rank in range(len(drafts))} if order.idempotency_key else set()
+    repeatable = {draft.entry.unique_id for draft in drafts} <= made_here
+    entries = outcome.send(case, reservation, submission, repeatable=repeatable)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
     for draft, entry in zip(drafts, entries, strict=True):
         filled += complete.filled(draft.entry, entry)
@@ -118,7 +120,8 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
 
 def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
     """The documents of a request that came in ``now``, read and checked."""
-    contexts = [_document_context(case, _latest_creation(order, now)) for _ in order.documents]
+    latest = _latest_creation(order, now)
+    contexts = [_document_context(case, latest, _new_unique_id(case, order, n)) for n in range(len(order.documents))]
     return [
         prepare(case.services, subject, each, resource, text, order.index)
         for each, (resource, text) in zip(contexts, order.documents, strict=True)
@@ -137,14 +140,25 @@ def _latest_creation(order: Order, now: datetime) -> datetime:
     return min(submitted, now)
 
 
-def _document_context(case: Case, now: datetime) -> DocumentContext:
+def _new_unique_id(case: Case, order: Order, rank: int) -> str:
+    """The uniqueId of a document that brings none: the same for every repetition of a request with an Idempotency-Key.
+
+    The DMP keeps no two documents of one uniqueId: should a repetition be sent while the first is still on its way
+    (two hosts whose clocks differ, a clock that jumped), it refuses the later one.
+    """
+    if not order.idempotency_key:
+        return _new_oid(case.services)
+    return repeatable_unique_id(case.caller.id, order.idempotency_key, rank)
+
+
+def _document_context(case: Case, now: datetime, unique_id: str) -> DocumentContext:
     services = case.services
     return DocumentContext(
         caller=case.caller,
         tables=services.codes,
         now=now,
         entry_uuid=services.new_uuid(),
-        unique_id=_new_oid(services),
+        unique_id=unique_id,
         secret=case.actor.secret,
         subjects=services.subjects,
     )
