@@ -8,11 +8,12 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facade import __version__
+from facade.domain.errors import FacadeError
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -26,7 +27,20 @@ _CONFIG = click.option(
 )
 
 
-@click.group()
+class _Commands(click.Group):
+    """Commands that say in one line that the database cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FacadeError as error:
+            cause = getattr(error, "cause", None)
+            if cause is None:
+                raise
+            raise click.ClickException(f"the database cannot be used: {cause}") from None
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__)
 def main() -> None:
     """The FHIR door to the French shared medical record (DMP)."""

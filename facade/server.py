@@ -16,11 +16,14 @@ from granian.server import Server
 from facade.records.engine import migrate
 from facade.settings import Settings
 
+# Seconds: what is started together with its database is not restarted for being first.
+_DATABASE_STARTS = 30.0
+
 
 def run() -> None:
     """Migrate the database, then serve until a signal. Settings come from the environment."""
     settings = Settings()
-    migrate(settings.database_url)
+    migrate(settings.database_url, patience=_DATABASE_STARTS)
     # Read by the C library when a worker starts: without it each thread may keep an arena of freed memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     if settings.tls_certificate is not None or settings.trusted_proxies:

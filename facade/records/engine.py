@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from facade.records.schema import trace_head
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _RETRY_AFTER = 5
+_LOOK_AGAIN = 0.5
 # serialization_failure and deadlock_detected (PostgreSQL, appendix A).
 _COLLISIONS = ("40001", "40P01")
 
@@ -106,13 +108,22 @@ def open_database(
     return Database(dialect, patience=busy_timeout)
 
 
-def migrate(url: str) -> None:
-    """Create or upgrade the tables of a database. Safe when several processes start at once."""
-    database = open_database(url, pool_size=1, busy_timeout=60.0)
-    try:
-        database.migrate()
-    finally:
-        database.close()
+def migrate(url: str, *, patience: float = 0.0) -> None:
+    """Create or upgrade the tables of a database. Safe when several processes start at once.
+
+    ``patience`` is how many seconds a database that is not there yet is waited for. Raises RecordsUnavailable.
+    """
+    until = time.monotonic() + patience
+    while True:
+        database = open_database(url, pool_size=1, busy_timeout=60.0)
+        try:
+            return database.migrate()
+        except RecordsUnavailable:
+            if time.monotonic() >= until:
+                raise
+        finally:
+            database.close()
+        time.sleep(_LOOK_AGAIN)
 
 
 @contextmanager

@@ -72,7 +72,8 @@ class Book:
 class Client:
     """One client. ``bases`` are the FHIR bases it may speak to, one drawn for each attempt.
 
-    ``patience`` is how many seconds an act is repeated; 503, a conflict in progress and a cut are repeated.
+    ``patience`` is how many seconds an act is repeated; 503, a conflict in progress and a cut are repeated. The same
+    number in another ``life`` does the same again, with the same keys.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Client:
         token: Callable[[], str],
         patient: dict[str, str],
         patience: float,
+        life: int = 0,
     ) -> None:
         self.book = Book()
         self.number = number
@@ -91,6 +93,7 @@ class Client:
         self._token = token
         self._patient = patient
         self._patience = patience
+        self._life = life
         self._type = _TYPES[number % len(_TYPES)]
         self._session = requests.Session()
         self._session.trust_env = False
@@ -202,7 +205,7 @@ class Client:
         self._count += 1
         until, attempt = time.monotonic() + self._patience, 0
         while time.monotonic() < until:
-            correlation = f"{self.number:04x}{self._count:08x}{attempt:04x}"
+            correlation = f"{self.number:04x}{self._life:02x}{self._count:06x}{attempt:04x}"
             answer = self._attempt(correlation, method, path, body, headers or {}, params)
             attempt += 1
             if answer is not None and answer.status_code in (200, 201):

@@ -64,9 +64,9 @@ def _theirs(report: Report, world: World, authority: Authority) -> list[Book]:
     return [_repeated(report, world, "the DMP's renewed (not restarted)", 101)]
 
 
-def _client(world: World, number: int, patience: float) -> Client:
+def _client(world: World, number: int, patience: float, life: int = 0) -> Client:
     token = world.issuer_keys.mint("author-doctor")
-    return Client(number, 0, [world.base], lambda: token, world.ins("adult"), patience)
+    return Client(number, 0, [world.base], lambda: token, world.ins("adult"), patience, life)
 
 
 def _refused(report: Report, world: World, what: str, number: int) -> None:
@@ -82,7 +82,7 @@ def _refused(report: Report, world: World, what: str, number: int) -> None:
 
 def _repeated(report: Report, world: World, what: str, number: int) -> Book:
     """The same client does the same again, with the same keys: each is there once."""
-    client = _client(world, number, 60.0)
+    client = _client(world, number, 60.0, life=1)
     client.publish()
     client.consent()
     report.expect(seen=[told.act for told in client.book.told], wanted=["publish", "consent"], what=f"{what}: told")

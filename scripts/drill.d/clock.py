@@ -78,9 +78,9 @@ class _Clock:
         time.sleep(1.5)
 
 
-def _client(world: World, number: int) -> Client:
+def _client(world: World, number: int, life: int = 0) -> Client:
     token = world.issuer_keys.mint("author-doctor")
-    return Client(number, 0, [world.base], lambda: token, world.ins("adult"), 60.0)
+    return Client(number, 0, [world.base], lambda: token, world.ins("adult"), 60.0, life)
 
 
 def _sent_twice(report: Report, world: World, client: Client, clock: _Clock) -> None:
@@ -90,7 +90,7 @@ def _sent_twice(report: Report, world: World, client: Client, clock: _Clock) -> 
     slow.start()
     time.sleep(0.7)
     clock.jump(_AHEAD)
-    again = _client(world, 200)
+    again = _client(world, 200, life=1)
     again.publish()
     slow.join()
     behave(world.data)

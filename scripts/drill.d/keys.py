@@ -20,10 +20,13 @@ _MINUTE = 60.0
 def issuer_down(report: Report) -> None:
     """The JWKS endpoint is down: known keys go on, a new key is refused with 503, and is served once it is back."""
     with World(workers=1) as world:
-        load = Load(world, requests=report.requests // 3, seed=report.seed)
-        load.run((0.3, world.issuer.kill))
-        report.acts(load.books, "the issuer gone at a third of them")
-        report.lost(losses(world, load.books))
+        before = Load(world, requests=report.requests // 6, seed=report.seed)
+        before.run()
+        world.issuer.kill()
+        load = Load(world, requests=report.requests // 3, seed=report.seed + 1, first=10)
+        load.run()
+        report.acts([*before.books, *load.books], "the issuer gone for two thirds of them")
+        report.lost(losses(world, [*before.books, *load.books]))
         known, unknown = world.issuer_keys.mint("nurse"), _rotated(world).mint("author-doctor")
         report.expect(seen=_asked(world, known), wanted=(200, ""), what="a known key while the issuer is down")
         report.expect(

@@ -22,20 +22,20 @@ _APART = 6.0
 
 
 def kill_worker(report: Report) -> None:
-    """Kill -9 of a worker process, again and again; its supervisor starts another."""
+    """SIGKILL to a worker process, again and again; its supervisor starts another."""
     with World() as world:
         chosen = random.Random(report.seed)  # noqa: S311 - a drill, not a secret
         _work(report, world, lambda: _kill_a_worker(world.facades[0], chosen), times=3)
 
 
 def kill_facade(report: Report) -> None:
-    """Kill -9 of all processes of the facade, started again on the same SQLite file."""
+    """SIGKILL to all processes of the facade, started again on the same SQLite file."""
     with World(database=SQLITE) as world:
         _work(report, world, lambda: _dies(world.facades[0]), times=3)
 
 
 def kill_postgresql(report: Report) -> None:
-    """Kill -9 of all processes of PostgreSQL, started again; the facade is left alone."""
+    """SIGKILL to all processes of PostgreSQL, started again; the facade is left alone."""
     with World(database=POSTGRESQL) as world:
         assert world.postgresql is not None
         part = world.postgresql.part
@@ -43,7 +43,7 @@ def kill_postgresql(report: Report) -> None:
 
 
 def kill_dmp(report: Report) -> None:
-    """Kill -9 of all processes of the embedded DMP, started again on the same store."""
+    """SIGKILL to all processes of the embedded DMP, started again on the same store."""
     with World() as world:
         _work(report, world, lambda: _dies(world.dmp), times=3)
 

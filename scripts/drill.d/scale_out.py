@@ -26,8 +26,8 @@ from facade.records.engine import open_database
 _HOSTS = 3
 _ABOUT = """
 Starts three `dmp-facade serve` (own ports, own folders) at once on one empty PostgreSQL, behind HAProxy (or nginx),
-with one embedded DMP; works through the balancer; then looks for what was lost, doubled or refused. Everything is on the
-loopback interface and gone afterwards. Non-zero when anything is wrong. Needs PostgreSQL's programs and Debian's
+with one embedded DMP; works through the balancer; then looks for what was lost, doubled or refused. Everything is on
+the loopback interface and gone afterwards. Non-zero when anything is wrong. Needs PostgreSQL's programs and Debian's
 haproxy: apt-get install postgresql-15 haproxy.
 """
 

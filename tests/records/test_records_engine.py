@@ -121,6 +121,17 @@ def test_a_folder_that_is_missing_is_unavailable_not_a_crash(tmp_path: Path) -> 
     database.close()
 
 
+def test_a_database_that_is_not_there_yet_is_waited_for_and_private_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "mounted-later"
+    later = threading.Timer(0.3, folder.mkdir)
+    later.start()
+    migrate(f"sqlite:///{folder / 'facade.db'}", patience=30)
+    later.join()
+    assert stat.S_IMODE((folder / "facade.db").stat().st_mode) == 0o600
+    with pytest.raises(RecordsUnavailable):
+        migrate(f"sqlite:///{tmp_path / 'never' / 'facade.db'}", patience=0.1)
+
+
 def test_a_locked_database_is_unavailable_and_nothing_of_the_row_shows(tmp_path: Path) -> None:
     file = tmp_path / "facade.db"
     migrate(f"sqlite:///{file}")
