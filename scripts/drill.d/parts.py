@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -160,6 +161,12 @@ class Postgresql:
     def _answers(self) -> bool:
         asked = [self._psql, "-h", "127.0.0.1", "-p", str(self.port), "-U", "facade", "postgres", "-qc", "SELECT 1"]
         return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+def end_tidily() -> None:
+    """Take a request to end as a reason to leave: what was started is then ended on the way out."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
 
 
 def postgresql_programs() -> Path | None:

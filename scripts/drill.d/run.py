@@ -12,7 +12,7 @@ from clock import clock_jump
 from disk import disk_full
 from keys import issuer_down
 from kills import kill_dmp, kill_facade, kill_postgresql, kill_worker
-from parts import DrillFailed
+from parts import DrillFailed, end_tidily
 from report import Report
 
 DRILLS: dict[str, Callable[[Report], None]] = {
@@ -48,6 +48,7 @@ Answers 0 when nothing was lost, 1 when something was, 2 when a drill could not 
 def main() -> int:
     """Run the drills asked for."""
     asked = _arguments()
+    end_tidily()
     names = asked.names or (tuple(DRILLS) if asked.all else SHORT)
     requests = asked.requests or (_ALL_REQUESTS if asked.all else _SHORT_REQUESTS)
     lost: list[str] = []

@@ -15,7 +15,7 @@ import requests
 from acts import FHIR_JSON
 from balancer import balancer
 from load import Load
-from parts import DrillFailed
+from parts import DrillFailed, end_tidily
 from report import Report
 from sqlalchemy import text
 from verdict import held_titles, losses
@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=600, help="acts of the mixed load (default 600)")
     parser.add_argument("--seed", type=int, default=1, help="of what clients do (default 1)")
     asked = parser.parse_args()
+    end_tidily()
     report = Report("scale-out", asked.requests, asked.seed)
     try:
         with World(hosts=_HOSTS, database=POSTGRESQL, workers=1) as world:
