@@ -132,12 +132,13 @@ class Reservation:
     replay: bool = False
 
 
-def repeatable_unique_id(caller_id: str, idempotency_key: str, rank: int) -> str:
+def repeatable_unique_id(request: Request, rank: int) -> str:
     """The uniqueId every repetition of a keyed request gives its document of this rank: 2.25 and a UUID as a number.
 
-    Nobody can tell the key or the caller from it (SHA-256; ITU-T X.667).
+    That of another request with the same key is another. Nobody can tell the key or the caller from it (SHA-256;
+    ITU-T X.667).
     """
-    digest = hashlib.sha256(f"uniqueId\n{caller_id}\n{rank}\n{idempotency_key}".encode("utf-8", "replace")).digest()
+    digest = hashlib.sha256(f"uniqueId\n{request.key_digest}\n{request.fingerprint}\n{rank}".encode()).digest()
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=4).int}"
 
 

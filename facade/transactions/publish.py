@@ -106,8 +106,9 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
-    made_here = {_new_unique_id(case, order, rank) for rank in range(len(drafts))} if order.idempotency_key else set()
-    repeatable = {draft.entry.unique_id for draft in drafts} <= made_here
+    repeatable = [_new_unique_id(case, order, n) for n in range(len(drafts))] == [
+        each.entry.unique_id for each in drafts
+    ]
     entries = outcome.send(case, reservation, submission, repeatable=repeatable)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
     for draft, entry in zip(drafts, entries, strict=True):
@@ -146,9 +147,12 @@ def _new_unique_id(case: Case, order: Order, rank: int) -> str:
     The DMP keeps no two documents of one uniqueId: should a repetition be sent while the first is still on its way
     (two hosts whose clocks differ, a clock that jumped), it refuses the later one.
     """
-    if not order.idempotency_key:
-        return _new_oid(case.services)
-    return repeatable_unique_id(case.caller.id, order.idempotency_key, rank)
+    request = _ledger_request(case, order)
+    return repeatable_unique_id(request, rank) if request.idempotency_key else _new_oid(case.services)
+
+
+def _ledger_request(case: Case, order: Order) -> LedgerRequest:
+    return LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
 
 
 def _document_context(case: Case, now: datetime, unique_id: str) -> DocumentContext:
@@ -208,7 +212,7 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
         )
         for draft in drafts
     ]
-    request = LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
+    request = _ledger_request(case, order)
     reservation = services.publications.reserve(intents, request, now=case.now)
     if reservation.state == "unknown":
         outcome.settle(case, reservation)

@@ -90,6 +90,8 @@ def test_a_repetition_that_reaches_the_dmp_as_well_is_stored_once_and_answered_a
         sent = {"Content-Type": FHIR_JSON, "Idempotency-Key": "both-send-it"}
         body, token = json.dumps(resource), faulty.tokens["author-doctor"]
         second = other.call(token, "POST", "/DocumentReference", data=body, headers=sent)
+        another = json.dumps(faulty.document("adult", pdf()))
+        unlike = other.call(token, "POST", "/DocumentReference", data=another, headers=sent)
         stranger = other.call(faulty.tokens["treating-doctor"], "POST", "/DocumentReference", data=body, headers=sent)
     assert [line["result"] for line in faulty.log() if line["transaction"] == "TD2.1"] == [
         "success",
@@ -97,6 +99,7 @@ def test_a_repetition_that_reaches_the_dmp_as_well_is_stored_once_and_answered_a
         "success",
     ]
     assert (first.status_code, second.status_code) == (201, 201), second.text
+    assert codes_of(unlike) == ["publication.idempotency-mismatch"]
     identifier = first.json()["masterIdentifier"]
     assert identifier == second.json()["masterIdentifier"]
     assert identifier != stranger.json()["masterIdentifier"], "a key is its caller's own"
