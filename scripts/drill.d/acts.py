@@ -214,7 +214,7 @@ class Client:
             if answer is not None and answer.status_code in done_by and attempt > 1:
                 return answer
             if answer is not None and answer.status_code not in _AGAIN:
-                self.book.wrong.append(f"{act}: {answer.status_code} {_codes(answer)}")
+                self.book.wrong.append(f"{act}: {answer.status_code} {codes(answer)}")
                 return None
             time.sleep(_PAUSE)
         self.book.given_up.append(act)
@@ -251,7 +251,8 @@ def _extension(name: str, value: bool) -> list[dict[str, Any]]:
     return [{"op": "replace", "path": f"/extension[url:'{_PDSM}/pdsm-ext-is-{name}']/valueBoolean", "value": value}]
 
 
-def _codes(answer: requests.Response) -> str:
+def codes(answer: requests.Response) -> str:
+    """The stable codes of a refusal."""
     try:
         return " ".join(issue["details"]["coding"][0]["code"] for issue in answer.json()["issue"])
     except (ValueError, KeyError, IndexError):
