@@ -6,7 +6,6 @@ import base64
 import json
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +33,7 @@ class Document:
     """
 
     title: str
+    content: bytes
     body: bytes
     key: str
     id: str = ""
@@ -81,7 +81,7 @@ class Client:
         number: int,
         seed: int,
         bases: list[str],
-        token: Callable[[], str],
+        token: str,
         patient: dict[str, str],
         patience: float,
         life: int = 0,
@@ -129,7 +129,7 @@ class Client:
                 }
             ],
         }
-        document = Document(title, json.dumps(resource).encode(), f"{self.number}-{len(self.book.documents)}")
+        document = Document(title, content, json.dumps(resource).encode(), f"{self.number}-{len(self.book.documents)}")
         self.book.documents.append(document)
         answer = self._told("publish", "POST", "/DocumentReference", document.body, {"Idempotency-Key": document.key})
         if answer is not None:
@@ -143,7 +143,9 @@ class Client:
         self._told("read", "GET", f"/DocumentReference/{document.id}")
 
     def _retrieve(self, document: Document) -> None:
-        self._told("retrieve", "GET", f"/Binary/{document.id}")
+        answer = self._told("retrieve", "GET", f"/Binary/{document.id}")
+        if answer is not None and answer.content != document.content:
+            self.book.wrong.append(f"retrieve: other bytes than were published as {document.title}")
 
     def _patch(self, document: Document) -> None:
         masked = self._random.random() < 0.7 and document.states <= {"visible", "masked"}
@@ -230,7 +232,7 @@ class Client:
         params: dict[str, str] | None,
     ) -> requests.Response | None:
         self.book.attempts += 1
-        given = {"Authorization": f"Bearer {self._token()}", "X-Request-Id": correlation, "Accept-Language": "en"}
+        given = {"Authorization": f"Bearer {self._token}", "X-Request-Id": correlation, "Accept-Language": "en"}
         sent = {"Content-Type": FHIR_JSON, **given, **headers} if body else {**given, **headers}
         url = f"{self._random.choice(self._bases)}{path}"
         try:

@@ -66,7 +66,7 @@ def _theirs(report: Report, world: World, authority: Authority) -> list[Book]:
 
 def _client(world: World, number: int, patience: float, life: int = 0) -> Client:
     token = world.issuer_keys.mint("author-doctor")
-    return Client(number, 0, [world.base], lambda: token, world.ins("adult"), patience, life)
+    return Client(number, 0, [world.base], token, world.ins("adult"), patience, life)
 
 
 def _refused(report: Report, world: World, what: str, number: int) -> None:

@@ -82,7 +82,7 @@ class _Clock:
 
 def _client(world: World, number: int, life: int = 0) -> Client:
     token = world.issuer_keys.mint("author-doctor")
-    return Client(number, 0, [world.base], lambda: token, world.ins("adult"), 60.0, life)
+    return Client(number, 0, [world.base], token, world.ins("adult"), 60.0, life)
 
 
 def _sent_twice(report: Report, world: World, client: Client, clock: _Clock) -> None:

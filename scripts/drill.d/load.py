@@ -37,7 +37,7 @@ class Load:
         self._failure: BaseException | None = None
         where = list(bases) or [world.base]
         self.clients = [
-            Client(number, seed, where, lambda: token, world.ins(_PATIENTS[number % len(_PATIENTS)]), patience)
+            Client(number, seed, where, token, world.ins(_PATIENTS[number % len(_PATIENTS)]), patience)
             for number in range(first, first + clients)
         ]
 

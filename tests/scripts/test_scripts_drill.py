@@ -36,12 +36,6 @@ def test_a_facade_killed_at_work_loses_nothing(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
-def test_a_drill_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    done = _drill(tmp_path, "no-such-drill")
-    assert done.returncode == 2
-    assert "no drill named no-such-drill" in done.stderr
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Any:
     """What a drill leaves to be judged: the DMP's store and the facade's database, both empty."""
@@ -68,7 +62,7 @@ def test_every_kind_of_loss_is_seen(world: Any, monkeypatch: pytest.MonkeyPatch)
     book = acts.Book()
     assert verdict.losses(world, [book]) == []
     for number, title in enumerate(("whole", "gone", "doubled", "changed")):
-        book.documents.append(acts.Document(title, b"", "key", f"id-{number}"))
+        book.documents.append(acts.Document(title, b"", b"", "key", f"id-{number}"))
     for number, title in enumerate(("whole", "doubled", "doubled")):
         _held(world, title, number)
     _held(world, "changed", 9, ebrim.DELETED)
