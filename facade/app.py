@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import BoundedSemaphore
 
-from flask import Flask, Response, g, request
+from flask import Flask
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from pydantic import SecretStr
@@ -24,10 +23,12 @@ from facade.api import (
     docs,
     document_reference,
     explain_access,
+    fed,
     generate_metadata,
     health,
     list_resource,
     metadata,
+    obligations,
     patient,
     system,
     worklist,
@@ -35,19 +36,24 @@ from facade.api import (
 from facade.api.compression import compress_answers, refuse_coded_body
 from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
+from facade.api.observing import observe_requests
 from facade.api.outcomes import ErrorTable
 from facade.api.paths import FhirId
 from facade.api.schemas import COMPONENTS
 from facade.api.security import add_headers, identify
-from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
+from facade.dmp.config import SERVICES, DmpConfig, Editor, KeyFiles, VihfOptions
 from facade.dmp.errors import classify
 from facade.dmp.gateway import SoapGateway
+from facade.domain.access import Purpose
 from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
-from facade.observability import metrics
-from facade.observability.logs import configure, log_request
+from facade.observability import database as database_use
+from facade.observability import metrics, spans
+from facade.observability.context import ContextThreads
+from facade.observability.dmp import DmpObserver
+from facade.observability.logs import configure
 from facade.policy.access import Habilitation, PolicySettings
 from facade.policy.tables import AccessTables
 from facade.records.consents import Consents
@@ -57,13 +63,13 @@ from facade.records.pairings import Pairings
 from facade.records.publications import Publications
 from facade.records.traces import Traces
 from facade.settings import Settings, VihfSettings
+from facade.transactions.probe import Probe
 from facade.transactions.services import Services
 from facade.translation.sealed_ids import SealedIds, derive_key
 from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
 
-# What a client may send is without bound, what is counted must not be.
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_EMERGENCIES = [purpose.value for purpose in Purpose if purpose.is_emergency]
 _DISCOVERY = "/.well-known/openid-configuration"
 # The settings of the DMP that its speaker has under the same name.
 _AS_THEY_ARE = {
@@ -95,6 +101,8 @@ _FHIR = (
     list_resource,
     binary,
     changes,
+    obligations,
+    fed,
     patient,
     consent,
     audit_event,
@@ -119,12 +127,12 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         knowledge.rows("errors/mhd.csv"),
     )
     _document(app)
+    observe_requests(app)
     app.before_request(identify)
     app.before_request(refuse_coded_body)
     allow_origins(app, settings.cors_origins)
     compress_answers(app, settings.compression)
     app.after_request(add_headers)
-    app.after_request(_observe)
     app.register_error_handler(FacadeError, answer_error)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unexpected)
@@ -135,12 +143,15 @@ def wire(settings: Settings) -> Services:
     """Make every part from the settings. Raises ValueError naming the setting that is missing or wrong."""
     if not settings.seal_secrets:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
+    if settings.otel_endpoint:
+        spans.export_to(settings.otel_endpoint, version=__version__, ratio=settings.otel_ratio)
     database = open_database(
         settings.database_url,
         pool_size=settings.database_pool_size,
         busy_timeout=settings.database_wait_seconds,
         statement_timeout=settings.database_statement_seconds,
     )
+    database_use.watch(database.engine)
     structures = {
         each.id: Structure(each.id, each.name, each.sector, each.homologated_until, each.homologated_on)
         for each in settings.structures
@@ -148,8 +159,11 @@ def wire(settings: Settings) -> Services:
     own = structures.get(settings.own_structure)
     if own is None:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
-    gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp)
+    gateway = SoapGateway(dmp_config(settings, own), observer=DmpObserver(_result_codes(), SERVICES))
     metrics.watch_certificates(gateway.certificate_expiry())
+    metrics.describe_process(
+        __version__, threads=settings.threads, dmp_connections=settings.dmp.pool_size, purposes=_EMERGENCIES
+    )
     ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
         settings=settings,
@@ -174,7 +188,8 @@ def wire(settings: Settings) -> Services:
             reliability_required=settings.identity_status_required,
             open_patient_id=ids.open_patient,
         ),
-        parallel=ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="dmp"),
+        parallel=ContextThreads(max_workers=settings.threads, thread_name_prefix="dmp"),
+        dmp_probe=Probe(gateway.probe, pending="no answer yet"),
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),
     )
@@ -199,6 +214,11 @@ def dmp_config(settings: Settings, own: Structure) -> DmpConfig:
         lot_signature_hash=dmp.lot_hash,
         **dmp.model_dump(include=_AS_THEY_ARE),
     )
+
+
+def _result_codes() -> set[str]:
+    """How a transaction may end, as far as a table says so; the errors of networks and answers are the facade's own."""
+    return {"ok", "error", *(row["code"] for name in ("dmp", "facade") for row in knowledge.rows(f"errors/{name}.csv"))}
 
 
 def _vihf(options: VihfSettings) -> VihfOptions:
@@ -277,11 +297,3 @@ def _document(app: Flask) -> None:
 
 def _register(api: Api, blueprint: SmorestBlueprint, prefix: str) -> None:
     api.register_blueprint(blueprint, url_prefix=prefix)
-
-
-def _observe(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else "-"
-    method = request.method if request.method in _METHODS else "other"
-    metrics.observe_request(route, method, response.status_code)
-    log_request(route, method, response.status_code, g.get("correlation_id", ""))
-    return response

@@ -13,6 +13,8 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
+from facade.observability.foreign import server_logging
+from facade.observability.shared_folder import shared_folder
 from facade.records.engine import migrate
 from facade.settings import Settings
 
@@ -26,13 +28,14 @@ def run() -> None:
     migrate(settings.database_url, patience=_DATABASE_STARTS)
     # Read by the C library when a worker starts: without it each thread may keep an arena of freed memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    if settings.tls_certificate is not None or settings.trusted_proxies:
-        # Imported here: most installations need one server only.
-        from facade.server_threads import run as run_with_certificates  # noqa: PLC0415
+    with shared_folder():
+        if settings.tls_certificate is not None or settings.trusted_proxies:
+            # Imported here: most installations need one server only.
+            from facade.server_threads import run as run_with_certificates  # noqa: PLC0415
 
-        run_with_certificates(settings, application)
-    else:
-        _run_granian(settings)
+            run_with_certificates(settings, application)
+        else:
+            _run_granian(settings)
 
 
 def _run_granian(settings: Settings) -> None:
@@ -47,6 +50,7 @@ def _run_granian(settings: Settings) -> None:
         factory=True,
         websockets=False,
         log_level=LogLevels.warning,
+        log_dictconfig=server_logging("_granian", "granian.access"),
         workers_kill_timeout=2,
         respawn_failed_workers=True,
     ).serve()
@@ -55,7 +59,9 @@ def _run_granian(settings: Settings) -> None:
 def application() -> Any:
     """The WSGI application of one worker process."""
     from facade.app import create_app  # noqa: PLC0415 - imported in the worker, not in its supervisor
+    from facade.observability.logs import own_process  # noqa: PLC0415
 
+    own_process()
     app = create_app(Settings())
     # Tables, models and routes live as long as the process: the collector need not walk them on every search.
     gc.collect()

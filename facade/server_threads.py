@@ -24,6 +24,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from facade.api.security import CLIENT_CERTIFICATE
 from facade.identity.tokens import MAX_TOKEN
+from facade.observability.foreign import server_logging
 from facade.settings import Settings
 from facade.tls import server_context
 
@@ -85,7 +86,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         del req, addr
-        self.log.warning("a request could not be read or answered: %s", type(exc).__name__)
+        self.log.warning("a request could not be read or answered", exc_info=exc)
         if isinstance(exc, ssl.SSLError):
             return
         default = (400, "Bad Request") if isinstance(exc, ParseException) else (500, "Internal Server Error")
@@ -131,6 +132,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "header_map": "drop",
         "control_socket_disable": True,
         "loglevel": "warning",
+        "logconfig_dict": server_logging("gunicorn.error", "gunicorn.access"),
         "proc_name": "dmp-facade",
     }
     if settings.tls_certificate is None:

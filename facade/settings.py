@@ -241,8 +241,16 @@ class Settings(BaseSettings):
         ("br", "gzip"), description="Content codings of answers, preferred first; never of documents; empty: none"
     )
     metrics_addresses: tuple[str, ...] = Field(
-        ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
+        ("127.0.0.1", "::1"),
+        description="Who may read /metrics, and why /readyz is not ready: what is counted must not be an oracle",
     )
+    otel_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="OTLP receiver of the traces (HTTP, protobuf), without /v1/traces; empty: no traces are made. "
+        "Needs the extra dmp-facade[otel]; its headers and authorities as in OTEL_EXPORTER_OTLP_HEADERS, _CERTIFICATE",
+    )
+    otel_ratio: float = Field(1.0, ge=0, le=1, description="Part of the traces begun here that is kept")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("seal_secrets")

@@ -30,7 +30,17 @@ _SENT = (
     "X-Request-Id",
     "X-Worksituation",
 )
-_READ = ("Content-Disposition", "ETag", "Last-Modified", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
+_READ = (
+    "Content-Disposition",
+    "ETag",
+    "Last-Modified",
+    "Link",
+    "Location",
+    "Retry-After",
+    "Still-Owed",
+    "WWW-Authenticate",
+    "X-Request-Id",
+)
 
 
 def allow_origins(app: Flask, origins: Sequence[str]) -> None:

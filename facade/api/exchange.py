@@ -18,6 +18,7 @@ from werkzeug.datastructures import MIMEAccept
 from facade.api.outcomes import ErrorTable
 from facade.domain.access import Purpose
 from facade.domain.errors import FacadeError, InvalidInput, Problem
+from facade.observability import metrics
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
 from facade.translation import attachment, fhir_xml
@@ -28,7 +29,6 @@ XML = "application/fhir+xml"
 FORM = "application/x-www-form-urlencoded"
 _JSON_TYPES = {JSON, "application/json", "text/json", "application/json+fhir", "json"}
 _XML_TYPES = {XML, "application/xml", "text/xml", "application/xml+fhir", "xml"}
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _GATE_SECONDS, _BUSY_SECONDS = 0.25, 5
 _MAX_DEPTH = 60
 _MAX_ELEMENTS = 20_000
@@ -69,14 +69,7 @@ def actor() -> Actor:
         secret=_flag("Connexion-Secrete"),
         on_behalf_of_holder=_flag("Masking-On-Behalf-Of-Holder"),
         correlation_id=g.correlation_id,
-        traceparent=g.traceparent,
     )
-
-
-def traceparent() -> str:
-    """The W3C traceparent of the request when it is well formed, else empty."""
-    value = request.headers.get("traceparent", "")
-    return value if _TRACEPARENT.match(value) else ""
 
 
 def preference(default: str = "representation") -> str:
@@ -99,9 +92,11 @@ def body_bytes(limit: int) -> bytearray:
     gate: BoundedSemaphore = current_app.extensions["dmp_facade_bodies"]
     if not gate.acquire(timeout=_GATE_SECONDS):
         raise FacadeError(Problem("busy"), retry_after=_BUSY_SECONDS)
+    metrics.body_begins()
     try:
         return _read_body(limit)
     finally:
+        metrics.body_ends()
         gate.release()
 
 

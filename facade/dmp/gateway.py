@@ -42,7 +42,7 @@ _MACHINES = (CallerKind.STRUCTURE, CallerKind.APPLICATION)
 class SoapGateway(Searches, Habilitations):
     """Implements ``facade.domain.dmp.DmpGateway``. One instance serves all threads of a process.
 
-    ``observer`` is told transaction, seconds and result (``ok`` or an error code) of every transaction. Construction
+    ``observer`` is told of every transaction, exchange and circuit. Construction
     reads the keys and raises ValueError when one is missing, wrong or expired, or the configuration makes no sense.
     """
 
@@ -67,6 +67,10 @@ class SoapGateway(Searches, Habilitations):
     def probe(self) -> str | None:
         """Whether a TLS connection can be opened: None when it can, else why not."""
         return self._http.probe()
+
+    def open_circuits(self) -> list[str]:
+        """The services of the DMP that are left alone now."""
+        return self._channel.open_circuits()
 
     def diagnose(self) -> list[str]:
         """What is wrong with our certificates, the connection and each service, in words; empty when all is well."""

@@ -42,6 +42,7 @@ class Act(StrEnum):
     LIST_AUTHORISATIONS = "list-authorisations"  # TD1.6
     RECORD_CONSENT = "record-consent"  # a local opposition or information
     READ_CONSENT = "read-consent"
+    LIST_FED = "list-fed"  # what the structure itself fed into a record
     READ_TRACES = "read-traces"
 
 

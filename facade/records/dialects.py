@@ -37,6 +37,7 @@ class Dialect(Protocol):
     """One database product: how it is connected to and how its transactions begin."""
 
     engine: Engine
+    file: Path | None
 
     def turn(self) -> threading.Lock | None:
         """The lock that lets this process's writers in one by one, None where the database queues them itself."""
@@ -68,7 +69,8 @@ class _Sqlite:
             raise ValueError("a SQLite database is a file: an in-memory one cannot be shared between threads")
         self._busy_timeout = busy_timeout
         self._turn = threading.Lock()
-        _create_private(Path(url.database))
+        self.file: Path | None = Path(url.database).absolute()
+        _create_private(self.file)
         self.engine = create_engine(
             url.set(drivername="sqlite+pysqlite"),
             poolclass=QueuePool,
@@ -130,6 +132,7 @@ def _begin(connection: Connection) -> None:
 
 class _Postgresql:
     def __init__(self, url: URL, pool_size: int, busy_timeout: float, statement_timeout: float) -> None:
+        self.file: Path | None = None
         session = {
             "timezone": "UTC",
             "lock_timeout": int(busy_timeout * 1000),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, select
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
@@ -41,6 +45,11 @@ class Database:
     def __init__(self, dialect: Dialect, *, patience: float) -> None:
         self._dialect = dialect
         self._patience = patience
+
+    @property
+    def engine(self) -> Engine:
+        """To watch how the database is used from outside; transactions are made by the methods below."""
+        return self._dialect.engine
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -74,13 +83,25 @@ class Database:
             yield connection
 
     def ping(self) -> str | None:
-        """Whether the database answers and has its tables: None when it has, else why not, in words."""
+        """Whether the database answers and its tables are those of this program: None when so, else why not, in words.
+
+        Tables of a later revision are taken: while installations are renewed, one by one, old and new ones serve.
+        """
         try:
             with self.reading() as connection:
                 connection.execute(select(trace_head.c.seq)).scalar_one()
+                revision = MigrationContext.configure(connection).get_current_revision()
         except RecordsUnavailable as error:
             return f"the database cannot be used: {error.cause}"
-        return None
+        return "its tables are of an earlier revision: migrate it" if revision in _earlier_revisions() else None
+
+    def free_bytes(self) -> int | None:
+        """Room left beside a database that is a file; None for one that is not, or where nobody can tell."""
+        file = self._dialect.file
+        try:
+            return None if file is None else shutil.disk_usage(file.parent).free
+        except OSError:
+            return None
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision, one process at a time, all of it or nothing."""
@@ -124,6 +145,14 @@ def migrate(url: str, *, patience: float = 0.0) -> None:
         finally:
             database.close()
         time.sleep(_LOOK_AGAIN)
+
+
+@cache
+def _earlier_revisions() -> frozenset[str | None]:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    return frozenset({None, *(each.revision for each in scripts.walk_revisions())} - {scripts.get_current_head()})
 
 
 @contextmanager

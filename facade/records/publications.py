@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
 from facade.records.engine import Collided, Database
+from facade.records.fed import Fed, fed_into
 from facade.records.ledger import blockers, insert_reservation, load, move, release, revive, state_of
 from facade.records.reservations import (
     Intent,
@@ -91,6 +92,19 @@ class Publications:
         """It may or may not be stored. Its documents stay reserved until somebody has asked the DMP."""
         with self._database.writing() as connection:
             move(connection, reservation_id, State.UNKNOWN, now)
+
+    def replacing(self, reservation_id: str, replaced: Mapping[str, str]) -> None:
+        """Before it is sent: which document each one of the lot replaces, uniqueId by uniqueId."""
+        document = publications.c
+        with self._database.writing() as connection:
+            for unique_id, old in replaced.items():
+                mine = (document.submission_id == reservation_id, document.unique_id == unique_id)
+                connection.execute(update(publications).where(*mine).values(replaces=old))
+
+    def fed_into(self, structure_id: str, patient: INS) -> list[Fed]:
+        """What a structure fed into a record, last fed first; whatever was withdrawn or replaced since, too."""
+        with self._database.reading() as connection:
+            return fed_into(connection, structure_id, patient)
 
     def withdrawn(self, unique_id: str, *, now: datetime) -> None:
         """The document was withdrawn from the DMP: it may be published again. Unknown ids are ignored."""

@@ -177,8 +177,10 @@ publications = Table(
     Column("live_unique_id", String(128), nullable=True),
     Column("live_content", String(64), nullable=True),
     Column("withdrawn_at", UtcTime, nullable=True),
+    Column("replaces", String(128), nullable=True),
     UniqueConstraint("live_unique_id", name="publications_live_unique_id"),
     UniqueConstraint("live_content", name="publications_live_content"),
+    Index("publications_patient", "patient_value", "patient_oid"),
 )
 
 pairings = Table(

@@ -12,14 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.caller import CallerKind
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
+from facade.domain.obligations import Obligations
+from facade.observability.acts import measured
 from facade.records.reservations import Intent, Reservation, repeatable_unique_id
 from facade.records.reservations import Request as LedgerRequest
 from facade.transactions import complete, outcome, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
+from facade.transactions.obligations import still_owed
 from facade.transactions.prepare import Prepared, prepare, target_of_replacement
 from facade.transactions.services import Services
 from facade.transactions.succession import succession
@@ -49,7 +53,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, and what was filled."""
+    """The documents as stored, what was filled, and what a professional or structure still owes for each of them."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -57,6 +61,7 @@ class Published:
     lot_id: str
     filled: tuple[Fill, ...]
     unsupported_relations: tuple[str, ...]
+    owed: tuple[Obligations, ...]
 
 
 def order_of_resource(services: Services, resource: dict[str, Any], data: Any, *, key: str, fingerprint: str) -> Order:
@@ -82,6 +87,7 @@ def _of_stated_type(part: DocumentPart) -> dict[str, Any]:
     return part.resource
 
 
+@measured("publish")
 def publish(services: Services, actor: Actor, order: Order) -> Published:
     """Publish. Raises InvalidInput, Refused, Conflict, DmpRefused, DmpUnavailable; nothing is half-done."""
     with Case(services, actor, Act.PUBLISH, order.subject.ins, "TD2.1") as case:
@@ -102,7 +108,9 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     if reservation.replay:
         return _replay(case, subject, order, reservation)
     try:
-        submission = _wrap(case, dossier, drafts, lot)
+        replaced = [target_of_replacement(case, dossier, draft) for draft in drafts]
+        submission = _wrap(case, dossier, drafts, replaced, lot)
+        _note_replaced(case, reservation, drafts, replaced)
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
@@ -116,7 +124,14 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
-    return Published(subject.ins, entries, resources, lot_id, filled, relations)
+    return Published(subject.ins, entries, resources, lot_id, filled, relations, _owed(case, entries))
+
+
+def _owed(case: Case, entries: Sequence[DocumentEntry]) -> tuple[Obligations, ...]:
+    """What is still owed for each document; nothing by patients and applications, whom the arrêté does not bind."""
+    if case.caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
+        return ()
+    return tuple(still_owed(entry, case.now) for entry in entries)
 
 
 def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
@@ -229,7 +244,7 @@ def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation
     case.replayed(entries)
     resources = render.documents(case.services, case.patient, entries)
     lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
-    return Published(case.patient, entries, resources, lot_id, (), ())
+    return Published(case.patient, entries, resources, lot_id, (), (), _owed(case, entries))
 
 
 def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:
@@ -240,12 +255,26 @@ def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[
     )
 
 
-def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:
+def _note_replaced(
+    case: Case, reservation: Reservation, drafts: Sequence[Prepared], replaced: Sequence[DocumentEntry | None]
+) -> None:
+    """Say in the ledger what each document replaces, before it is sent: afterwards a crash could lose it."""
+    pairs = zip(drafts, replaced, strict=True)
+    if known := {draft.entry.unique_id: old.unique_id for draft, old in pairs if old is not None}:
+        case.services.publications.replacing(reservation.id, known)
+
+
+def _wrap(
+    case: Case,
+    dossier: Dossier,
+    drafts: Sequence[Prepared],
+    targets: Sequence[DocumentEntry | None],
+    lot: SubmissionSet,
+) -> Submission:
     services = case.services
     traits = dossier.traits if services.settings.traits_from_dmp else Traits()
     documents = []
-    for draft in drafts:
-        replaced = target_of_replacement(case, dossier, draft)
+    for draft, replaced in zip(drafts, targets, strict=True):
         named = complete.entry(draft.entry, traits)
         line = succession(case, dossier, replaced) if replaced and draft.given is None else None
         content = draft.cda(named, traits, line)

@@ -17,6 +17,7 @@ from facade.records.hidden import HiddenDocuments
 from facade.records.publications import Publications
 from facade.records.traces import Traces
 from facade.settings import Settings
+from facade.transactions.probe import Probe
 from facade.translation.sealed_ids import SealedIds
 from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
@@ -40,5 +41,6 @@ class Services:
     ids: SealedIds
     subjects: SubjectRules
     parallel: Executor
+    dmp_probe: Probe
     clock: Callable[[], datetime]
     new_uuid: Callable[[], str]

@@ -13,6 +13,7 @@ from facade.domain.access import Decision, Effect
 from facade.domain.caller import Caller, CallerKind
 from facade.domain.errors import Refused
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.policy.vocabulary import Rule
 from facade.records.hidden import Hidden
 from facade.transactions.actor import Actor
@@ -34,6 +35,7 @@ class StillHidden:
     days: int
 
 
+@measured("find-still-hidden")
 def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     """The caller's worklist, longest hidden first.
 

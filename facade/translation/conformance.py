@@ -13,6 +13,9 @@ from typing import Any
 from facade.translation.changes_out import CHANGE_SYSTEM
 from facade.translation.conformance_parts import BASE, Resource, Row, Rows, extension, header
 from facade.translation.consent_tables import CATEGORY_SYSTEM, PROFILE
+from facade.translation.fed_out import MARK_SYSTEM
+from facade.translation.obligations_in import CONTEXT_SYSTEM
+from facade.translation.obligations_out import DUTY_SYSTEM
 from facade.translation.vocabularies import vocabularies
 
 _SYSTEMS = {
@@ -31,6 +34,13 @@ _SYSTEMS = {
         CHANGE_SYSTEM,
         "documents/changes.csv",
         "What became of a document since a record was last opened",
+    ),
+    "feeding-duty": (DUTY_SYSTEM, "documents/feeding_duties.csv", "What is owed for a document"),
+    "feeding-mark": (MARK_SYSTEM, "documents/feeding_marks.csv", "What became of a document a structure fed"),
+    "production-context": (
+        CONTEXT_SYSTEM,
+        "documents/production_contexts.csv",
+        "How a document was made, as far as an obligation depends on it",
     ),
 }
 

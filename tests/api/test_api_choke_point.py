@@ -172,6 +172,8 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", VERSIONS): (_on_consent("/_history"), ["read-consent"]),
     ("GET", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
     ("HEAD", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
+    ("GET", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
+    ("HEAD", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
     ("GET", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
     ("HEAD", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
 }
@@ -180,6 +182,7 @@ OPEN = {
     "/fhir/CodeSystem",
     "/fhir/CodeSystem/<id>",
     "/fhir/Consent/$information-notice",
+    "/fhir/DocumentReference/$obligations",
     "/fhir/OperationDefinition",
     "/fhir/OperationDefinition/<id>",
     "/fhir/SearchParameter",

@@ -46,9 +46,10 @@ PDT_INF_606 = {
     # the facade's own records
     "record-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     "read-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
+    "list-fed": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     "read-traces": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
 }
-STRUCTURE = {"check", "publish", "replace", "withdraw", "record-consent", "read-consent"}
+STRUCTURE = {"check", "publish", "replace", "withdraw", "record-consent", "read-consent", "list-fed"}
 PATIENT = {
     "check", "search", "read", "retrieve", "publish", "replace", "mask", "unmask", "archive", "unarchive", "withdraw",
     "read-consent", "read-traces",
@@ -56,9 +57,9 @@ PATIENT = {
 REPRESENTATIVE = {"check", "search", "read", "retrieve", "publish", "read-traces"}
 APPLICATION = {"check", "publish"}
 READING = {"search", "read", "retrieve"}
-LOCAL = {"record-consent", "read-consent", "read-traces"}
+LOCAL = {"record-consent", "read-consent", "list-fed", "read-traces"}
 FEEDING = {"publish", "replace"}
-NEEDS_NO_RECORD = {"check", "record-consent", "read-consent"}
+NEEDS_NO_RECORD = {"check", "record-consent", "read-consent", "list-fed"}
 NEEDS_NO_AIR = NEEDS_NO_RECORD | FEEDING
 NEEDS_ACCESS = set(PDT_INF_606) - {"check", "authorise"} - LOCAL
 LEFT_TO_BLOCKED = READING | FEEDING | NEEDS_NO_RECORD | {"withdraw", "read-traces"}
