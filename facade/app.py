@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -160,7 +160,12 @@ def wire(settings: Settings) -> Services:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
     if settings.otel_endpoint:
         spans.export_to(settings.otel_endpoint, version=__version__, ratio=settings.otel_ratio)
-    database = open_database(settings.database_url)
+    database = open_database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        busy_timeout=settings.database_wait_seconds,
+        statement_timeout=settings.database_statement_seconds,
+    )
     alerts = Alerts(database)
     database_use.watch(database.engine)
     structures = {
@@ -191,7 +196,7 @@ def wire(settings: Settings) -> Services:
         database=database,
         traces=Traces(database),
         consents=Consents(database),
-        publications=Publications(database),
+        publications=Publications(database, pending_for=timedelta(seconds=settings.publication_pending_seconds)),
         hidden=HiddenDocuments(database),
         alerts=alerts,
         suspensions=Suspensions(alerts),

@@ -7,12 +7,13 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facade import __version__
 from facade.cli_supervision import supervision
+from facade.domain.errors import FacadeError
 from facade.homologation.command import homologation
 
 if TYPE_CHECKING:
@@ -27,7 +28,20 @@ _CONFIG = click.option(
 )
 
 
-@click.group()
+class _Commands(click.Group):
+    """Commands that say in one line that the database cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FacadeError as error:
+            cause = getattr(error, "cause", None)
+            if cause is None:
+                raise
+            raise click.ClickException(f"the database cannot be used: {cause}") from None
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__)
 def main() -> None:
     """The FHIR door to the French shared medical record (DMP)."""

@@ -19,11 +19,14 @@ from facade.observability.shared_folder import shared_folder
 from facade.records.engine import migrate
 from facade.settings import Settings
 
+# Seconds: what is started together with its database is not restarted for being first.
+_DATABASE_STARTS = 30.0
+
 
 def run() -> None:
     """Migrate the database, then serve until a signal. Settings come from the environment."""
     settings = Settings()
-    migrate(settings.database_url)
+    migrate(settings.database_url, patience=_DATABASE_STARTS)
     # Read by the C library when a worker starts: without it each thread may keep an arena of freed memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     with shared_folder():

@@ -221,6 +221,18 @@ class Settings(BaseSettings):
         None, description="PEM of the authorities of client certificates, for tokens bound to one (RFC 8705)"
     )
     database_url: str = Field("sqlite:///dmp-facade.db", description="SQLAlchemy URL of traces, consents, publications")
+    database_pool_size: int = Field(16, ge=1, description="Connections to the database at most, of each server process")
+    database_wait_seconds: float = Field(
+        10.0, gt=0, description="Seconds an act waits for a connection, or for another writer; then 503"
+    )
+    database_statement_seconds: float = Field(
+        30.0, gt=0, description="Seconds one statement may take, or a transaction be idle (PostgreSQL); then 503"
+    )
+    publication_pending_seconds: int = Field(
+        300,
+        description="Seconds after which a publication whose process fell silent is looked up at the DMP: longer than "
+        "the DMP is waited for (TD2.1: connect, read, answer_seconds), and than the clocks of two hosts may differ",
+    )
     seal_secrets: tuple[SecretStr, ...] = Field(
         (), description="Secrets of the sealed ids: the first seals, all open. At least 32 characters each"
     )
@@ -286,6 +298,15 @@ class Settings(BaseSettings):
     def _console_for_demonstrations(self) -> Settings:
         if self.console is not None and not self.test_identities:
             raise ValueError("the console is for demonstrations: it needs test_identities")
+        return self
+
+    @model_validator(mode="after")
+    def _longer_than_the_dmp_is_waited_for(self) -> Settings:
+        dmp = self.dmp
+        connect = dmp.connect_timeouts.get("TD2.1", dmp.connect_timeout)
+        patience = connect + dmp.read_timeouts.get("TD2.1", dmp.read_timeout) + dmp.answer_seconds
+        if self.publication_pending_seconds <= patience:
+            raise ValueError(f"publication_pending_seconds is more than the DMP is waited for: {patience:g} (TD2.1)")
         return self
 
     @field_validator("cors_origins")

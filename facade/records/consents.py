@@ -6,6 +6,7 @@ checked shape, or a time (référentiel DMP, EXI 01 and 02; art. R. 1111-52).
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Iterable
@@ -112,11 +113,22 @@ class Consents:
         self._database = database
         self._stated = database.prepare(_STATED)
 
-    def create(self, statement: Statement, *, recorder_id: str, now: datetime) -> Consent:
-        """Record a new statement, active."""
-        consent = Consent(str(uuid.uuid4()), 1, Status.ACTIVE, statement, now, recorder_id)
-        with self._database.writing() as connection:
-            _write(connection, consent)
+    def create(self, statement: Statement, *, recorder_id: str, now: datetime, key: str = "") -> Consent:
+        """Record a new statement, active.
+
+        ``key`` is an Idempotency-Key: the recorder's statement of that key is made once, by whichever host; given
+        again, the first version is returned as it was recorded, for the caller to compare.
+        """
+        consent_id = _keyed_id(recorder_id, key) if key else str(uuid.uuid4())
+        consent = Consent(consent_id, 1, Status.ACTIVE, statement, now, recorder_id)
+        try:
+            with self._database.writing() as connection:
+                _write(connection, consent)
+        except Conflict:
+            first = self.get(consent_id, version=1) if key else None
+            if first is None:
+                raise
+            return first
         return consent
 
     def get(self, consent_id: str, version: int | None = None) -> Consent | None:
@@ -192,6 +204,18 @@ class Consents:
                 for category, professional_id in stated
             ),
         )
+
+
+def _keyed_id(recorder_id: str, key: str) -> str:
+    """An id that two hosts give to the same request, and that does not tell the key."""
+    digest = hashlib.sha256(f"consent\n{recorder_id}\n{key}".encode("utf-8", "replace")).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
+
+
+def _touches(statement: Statement, structure_id: str, person_id: str) -> bool:
+    """A structure records what its patients say of itself: of all its professionals, or of one of them."""
+    same_structure = statement.structure_id == structure_id
+    return same_structure and statement.professional_id in ("", person_id)
 
 
 class _Stated(NamedTuple):

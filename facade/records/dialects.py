@@ -1,7 +1,8 @@
-"""What differs between SQLite and PostgreSQL, and nothing else: connecting, beginning, and taking the one lock.
+"""What differs between SQLite and PostgreSQL, and nothing else: connecting, beginning, and who may go alone.
 
 SQLite: WAL, synchronous=FULL (an acknowledged trace survives a power cut), foreign keys, BEGIN IMMEDIATE for writers.
-PostgreSQL: psycopg 3 (optional dependency), READ COMMITTED, an advisory lock held until the transaction ends.
+PostgreSQL: psycopg 3 (optional dependency), READ COMMITTED, advisory locks held until the transaction ends. A host that
+vanishes with a lock loses it: the server drops a silent or idle transaction, and the kernel a silent connection.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,9 +24,16 @@ from facade.records.prepared import Cursor
 
 _IMMEDIATE = "facade_immediate"
 _BEGIN_IMMEDIATE = "BEGIN IMMEDIATE"
-_MIGRATION_LOCK = 0x646D70666163  # any constant no other application of the same PostgreSQL database uses
 _WAL_ATTEMPTS = 100
-_POOL_WAIT = 10.0
+# Dead peers are noticed after about a minute, on both sides.
+_IDLE, _INTERVAL, _COUNT = 30, 10, 3
+
+
+class Lock(IntEnum):
+    """What one process does alone; values no other application of the same PostgreSQL database uses."""
+
+    MIGRATION = 0x646D70666163
+    PAIRINGS = 0x646D70666164
 
 
 class Dialect(Protocol):
@@ -45,18 +54,18 @@ class Dialect(Protocol):
     def snapshot(self, connection: Connection) -> Connection:
         """The connection, set so that its next transaction sees one state of the database throughout."""
 
-    def lock_migrations(self, connection: Connection) -> None:
-        """Wait, inside a writing transaction, until no other process is migrating."""
+    def alone(self, connection: Connection, lock: Lock) -> None:
+        """Wait, inside a writing transaction and as long as it takes, until no other process holds this lock."""
 
 
-def connect(url: str, *, pool_size: int, busy_timeout: float) -> Dialect:
+def connect(url: str, *, pool_size: int, busy_timeout: float, statement_timeout: float) -> Dialect:
     """The dialect of a database URL (``sqlite:///path`` or ``postgresql://...``). Raises ValueError for any other."""
     parsed = make_url(url)
     product = parsed.get_backend_name()
     if product == "sqlite":
         return _Sqlite(parsed, pool_size, busy_timeout)
     if product in ("postgresql", "postgres"):
-        return _Postgresql(parsed, pool_size, busy_timeout)
+        return _Postgresql(parsed, pool_size, busy_timeout, statement_timeout)
     raise ValueError(f"the database must be SQLite or PostgreSQL, not {product}")
 
 
@@ -72,8 +81,8 @@ class _Sqlite:
             url.set(drivername="sqlite+pysqlite"),
             poolclass=QueuePool,
             pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_timeout=_POOL_WAIT,
+            max_overflow=0,
+            pool_timeout=busy_timeout,
             connect_args={"timeout": busy_timeout, "check_same_thread": False},
             hide_parameters=True,
         )
@@ -92,7 +101,7 @@ class _Sqlite:
     def snapshot(self, connection: Connection) -> Connection:
         return connection
 
-    def lock_migrations(self, connection: Connection) -> None:
+    def alone(self, connection: Connection, lock: Lock) -> None:
         """Nothing to do: BEGIN IMMEDIATE already let nobody else write."""
 
     def _prepare(self, raw: sqlite3.Connection, _record: object) -> None:
@@ -131,19 +140,35 @@ def _begin(connection: Connection) -> None:
 
 
 class _Postgresql:
-    def __init__(self, url: URL, pool_size: int, busy_timeout: float) -> None:
+    def __init__(self, url: URL, pool_size: int, busy_timeout: float, statement_timeout: float) -> None:
         self.file: Path | None = None
-        milliseconds = int(busy_timeout * 1000)
-        options: dict[str, Any] = {"options": f"-c lock_timeout={milliseconds} -c timezone=UTC"}
+        session = {
+            "timezone": "UTC",
+            "lock_timeout": int(busy_timeout * 1000),
+            "statement_timeout": int(statement_timeout * 1000),
+            "idle_in_transaction_session_timeout": int(statement_timeout * 1000),
+            "tcp_keepalives_idle": _IDLE,
+            "tcp_keepalives_interval": _INTERVAL,
+            "tcp_keepalives_count": _COUNT,
+        }
+        connecting: dict[str, Any] = {
+            "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+            "connect_timeout": 5,
+            "keepalives_idle": _IDLE,
+            "keepalives_interval": _INTERVAL,
+            "keepalives_count": _COUNT,
+            "tcp_user_timeout": (_IDLE + _INTERVAL * _COUNT) * 1000,
+        }
         self.engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_timeout=_POOL_WAIT,
+            max_overflow=0,
+            pool_timeout=busy_timeout,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, **options},
+            connect_args=connecting,
             hide_parameters=True,
         )
+        event.listen(self.engine, "connect", _durable)
 
     def turn(self) -> threading.Lock | None:
         return None
@@ -157,9 +182,21 @@ class _Postgresql:
     def snapshot(self, connection: Connection) -> Connection:
         return connection.execution_options(isolation_level="REPEATABLE READ")
 
-    def lock_migrations(self, connection: Connection) -> None:
-        connection.execute(text("SET LOCAL lock_timeout = 0"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    def alone(self, connection: Connection, lock: Lock) -> None:
+        for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(text(f"SET LOCAL {limit} = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock.value})
+
+
+def _durable(raw: Any, _record: object) -> None:
+    # A trace that was acknowledged survives the server's end, whatever the server does for others; a setting that
+    # waits for more than the server's own disk (remote_apply) is left as it is.
+    with raw.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+        )
+    raw.commit()
 
 
 @contextmanager

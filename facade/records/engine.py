@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy import ClauseElement, Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
-from facade.records.dialects import Dialect, connect, in_turn
+from facade.records.dialects import Dialect, Lock, connect, in_turn
 from facade.records.prepared import Cursor, Prepared, Values
 from facade.records.schema import trace_head
 
@@ -21,6 +22,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _REVISIONS = sorted(path.name.split("_")[1] for path in (_MIGRATIONS / "versions").glob("rev_*.py"))
 _EARLIER = frozenset({None, *_REVISIONS[:-1]})
 _RETRY_AFTER = 5
+_LOOK_AGAIN = 0.5
+# serialization_failure and deadlock_detected (PostgreSQL, appendix A).
+_COLLISIONS = ("40001", "40P01")
 
 
 class RecordsUnavailable(FacadeError):
@@ -29,6 +33,10 @@ class RecordsUnavailable(FacadeError):
     def __init__(self, cause: str) -> None:
         super().__init__(Problem("records.unavailable"), retry_after=_RETRY_AFTER)
         self.cause = cause
+
+
+class Collided(RecordsUnavailable):
+    """Two transactions were in each other's way and this one was undone: it may be tried again at once."""
 
 
 class Database:
@@ -62,10 +70,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, lock: Lock | None = None) -> Iterator[Connection]:
         """A transaction that writes: durable when the block is left, undone when it raises.
 
-        Raises RecordsUnavailable; a violated unique constraint (IntegrityError) is left to the caller.
+        ``lock``: as the only process that holds it. Raises RecordsUnavailable (Collided where another transaction was
+        preferred); a violated unique constraint (IntegrityError) is left to the caller.
         """
         dialect = self._dialect
         with (
@@ -74,6 +83,8 @@ class Database:
             dialect.engine.connect() as connection,
             dialect.writer(connection).begin(),
         ):
+            if lock is not None:
+                dialect.alone(connection, lock)
             yield connection
 
     def prepare(self, statement: ClauseElement) -> Prepared:
@@ -130,8 +141,7 @@ class Database:
 
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with self.writing() as connection:
-            self._dialect.lock_migrations(connection)
+        with self.writing(Lock.MIGRATION) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -148,21 +158,35 @@ class Database:
         self._dialect.engine.dispose()
 
 
-def open_database(url: str, *, pool_size: int = 8, busy_timeout: float = 10.0) -> Database:
+def open_database(
+    url: str, *, pool_size: int = 16, busy_timeout: float = 10.0, statement_timeout: float = 30.0
+) -> Database:
     """Open ``sqlite:///path`` or ``postgresql://...`` (psycopg 3); connections are made when first needed.
 
-    ``busy_timeout`` is how many seconds a writer waits for another. Raises ValueError for another product.
+    ``pool_size`` is how many there are at most. ``busy_timeout`` is how many seconds a writer waits for another, or
+    anybody for a connection; ``statement_timeout`` how many one statement may take (PostgreSQL only).
+    Raises ValueError for another product.
     """
-    return Database(connect(url, pool_size=pool_size, busy_timeout=busy_timeout), patience=busy_timeout)
+    dialect = connect(url, pool_size=pool_size, busy_timeout=busy_timeout, statement_timeout=statement_timeout)
+    return Database(dialect, patience=busy_timeout)
 
 
-def migrate(url: str) -> None:
-    """Create or upgrade the tables of a database. Safe when several processes start at once."""
-    database = open_database(url, pool_size=1, busy_timeout=60.0)
-    try:
-        database.migrate()
-    finally:
-        database.close()
+def migrate(url: str, *, patience: float = 0.0) -> None:
+    """Create or upgrade the tables of a database. Safe when several processes start at once.
+
+    ``patience`` is how many seconds a database that is not there yet is waited for. Raises RecordsUnavailable.
+    """
+    until = time.monotonic() + patience
+    while True:
+        database = open_database(url, pool_size=1, busy_timeout=60.0)
+        try:
+            return database.migrate()
+        except RecordsUnavailable:
+            if time.monotonic() >= until:
+                raise
+        finally:
+            database.close()
+        time.sleep(_LOOK_AGAIN)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -178,9 +202,11 @@ def _trouble_named(driver_error: type[Exception]) -> Iterator[None]:
     except IntegrityError:
         raise
     except DBAPIError as error:
-        raise RecordsUnavailable(_code_of(error.orig)) from None
+        kind = Collided if getattr(error.orig, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
+        raise kind(_code_of(error.orig)) from None
     except driver_error as error:
-        raise RecordsUnavailable(_code_of(error)) from None
+        kind = Collided if getattr(error, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
+        raise kind(_code_of(error)) from None
     except StatementError:
         raise  # a value of the wrong kind: a mistake in this program, not trouble with the database
     except (SQLAlchemyError, TimeoutError) as error:

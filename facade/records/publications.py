@@ -19,7 +19,7 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, select, upd
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
-from facade.records.engine import Database
+from facade.records.engine import Collided, Database
 from facade.records.fed import Fed, fed_into
 from facade.records.ledger import (
     blockers,
@@ -76,7 +76,7 @@ class Publications:
                 with self._database.writing() as connection:
                     earlier = self._earlier(connection, intents, request, now)
                     return earlier or insert_reservation(connection, intents, request, now=now, lot=lot)
-            except IntegrityError:
+            except (IntegrityError, Collided):
                 continue  # another process reserved between the look and the insert: look again
         raise in_progress()
 

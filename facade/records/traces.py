@@ -33,6 +33,7 @@ from facade.records.schema import trace_anchors, trace_head
 from facade.records.schema import traces as table
 
 _BATCH = 500
+_CUT = 5000
 # Built once: a trace is written for every request.
 _WRITE = insert(table)
 _ADVANCE = update(trace_head).where(trace_head.c.id == 1).values(seq=bindparam("last"), hash=bindparam("digest"))
@@ -140,9 +141,12 @@ class Traces:
             reached = [or_(table.c.time < last.time, and_(table.c.time == last.time, table.c.seq < last.seq))]
 
     def emergency_opened(
-        self, person_id: str, patient: INS, purpose: str, reason: str, since: datetime
+        self, person_id: str, patient: INS, purpose: str, reason: str, since: datetime, until: datetime
     ) -> datetime | None:
-        """When this person was first let into this record with this purpose and reason, no earlier than ``since``."""
+        """When this person was first let into this record with this purpose and reason, between these two instants.
+
+        ``until`` is now: a trace written while the clock was ahead would keep a record open until that time has come.
+        """
         wanted = and_(
             _of_patient(patient),
             table.c.person_id == person_id,
@@ -150,6 +154,7 @@ class Traces:
             table.c.reason == reason,
             table.c.effect == "permit",
             table.c.time >= since,
+            table.c.time <= until,
         )
         with self._database.reading() as connection:
             first: datetime | None = connection.execute(select(func.min(table.c.time)).where(wanted)).scalar_one()
@@ -197,17 +202,25 @@ class Traces:
         """Remove the oldest traces, up to the first that is not older than ``before``; return how many.
 
         Only the start of the chain is cut, so a trace written while the clock was ahead keeps those after it. The
-        anchor left behind lets ``verify`` start where the chain now starts.
+        anchor left behind lets ``verify`` start where the chain now starts. Cut by cut, each with an anchor of its
+        own: no act waits long for its trace meanwhile.
         """
+        removed = 0
+        while count := self._cut(before, now):
+            removed += count
+        return removed
+
+    def _cut(self, before: datetime, now: datetime) -> int:
         with self._database.writing() as connection:
             head = _head(connection, lock=True)
+            first = connection.execute(select(func.min(table.c.seq))).scalar_one()
             kept = connection.execute(select(func.min(table.c.seq)).where(table.c.time >= before)).scalar_one()
-            last = head.seq if kept is None else kept - 1
+            if first is None or first == kept:
+                return 0
+            last = min(head.seq if kept is None else kept - 1, first + _CUT - 1)
             cut = connection.execute(
                 select(table.c.seq, table.c.hash).where(table.c.seq <= last).order_by(table.c.seq.desc()).limit(1)
-            ).first()
-            if cut is None:
-                return 0
+            ).one()
             removed = connection.execute(delete(table).where(table.c.seq <= cut.seq)).rowcount
             connection.execute(
                 insert(trace_anchors), {"seq": cut.seq, "hash": cut.hash, "removed": removed, "time": now}

@@ -265,7 +265,7 @@ class Case:
             return None
         since = self.now - _SAME_EMERGENCY
         return self.services.traces.emergency_opened(
-            self.caller.id, self.patient, actor.purpose.value, actor.reason, since
+            self.caller.id, self.patient, actor.purpose.value, actor.reason, since, self.now
         )
 
     def _trace(self, act: Act, judged: _Judged, outcome: str, code: str) -> None:

@@ -56,10 +56,12 @@ def check(resource: dict[str, Any]) -> None:
 
 
 @measured("record-consent")
-def record_consent(services: Services, actor: Actor, resource: dict[str, Any]) -> Recorded:
+def record_consent(services: Services, actor: Actor, resource: dict[str, Any], *, key: str = "") -> Recorded:
     """Record one statement for the caller's structure, or declare the caller authorised (TD0.3).
 
-    Raises InvalidInput, Refused, and for an authorisation DmpRefused, DmpUnavailable.
+    ``key`` is the Idempotency-Key; to declare oneself authorised twice is to do it once, with or without one.
+    Raises InvalidInput, Refused, Conflict for a key of another request, and for an authorisation DmpRefused,
+    DmpUnavailable.
     """
     stated = read_consent(resource, services.subjects, tables(), now=services.clock())
     refuse_active(stated)
@@ -68,7 +70,7 @@ def record_consent(services: Services, actor: Actor, resource: dict[str, Any]) -
             return _recorded(dmp_consents.authorise(case, stated))
     with Case(services, actor, Act.RECORD_CONSENT, stated.patient, "local") as case:
         local_consents.judge(case)
-        stored = local_consents.record(case, stated)
+        stored = local_consents.record(case, stated, key=key, dated="dateTime" in resource)
         return _recorded(local_consents.shown_latest(services, stored, local_consents.reached(case)))
 
 

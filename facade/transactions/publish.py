@@ -18,7 +18,7 @@ from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
 from facade.domain.obligations import Obligations
 from facade.observability.acts import measured
-from facade.records.reservations import Intent, Reservation
+from facade.records.reservations import Intent, Reservation, repeatable_unique_id
 from facade.records.reservations import Request as LedgerRequest
 from facade.transactions import complete, outcome, render
 from facade.transactions.actor import Actor
@@ -114,7 +114,10 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
-    entries = outcome.send(case, reservation, submission)
+    repeatable = [_new_unique_id(case, order, n) for n in range(len(drafts))] == [
+        each.entry.unique_id for each in drafts
+    ]
+    entries = outcome.send(case, reservation, submission, repeatable=repeatable)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
     for draft, entry in zip(drafts, entries, strict=True):
         filled += complete.filled(draft.entry, entry)
@@ -133,7 +136,8 @@ def _owed(case: Case, entries: Sequence[DocumentEntry]) -> tuple[Obligations, ..
 
 def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
     """The documents of a request that came in ``now``, read and checked."""
-    contexts = [_document_context(case, _latest_creation(order, now)) for _ in order.documents]
+    latest = _latest_creation(order, now)
+    contexts = [_document_context(case, latest, _new_unique_id(case, order, n)) for n in range(len(order.documents))]
     return [
         prepare(case.services, subject, each, resource, text, order.index)
         for each, (resource, text) in zip(contexts, order.documents, strict=True)
@@ -152,14 +156,28 @@ def _latest_creation(order: Order, now: datetime) -> datetime:
     return min(submitted, now)
 
 
-def _document_context(case: Case, now: datetime) -> DocumentContext:
+def _new_unique_id(case: Case, order: Order, rank: int) -> str:
+    """The uniqueId of a document that brings none: the same for every repetition of a request with an Idempotency-Key.
+
+    The DMP keeps no two documents of one uniqueId: should a repetition be sent while the first is still on its way
+    (two hosts whose clocks differ, a clock that jumped), it refuses the later one.
+    """
+    request = _ledger_request(case, order)
+    return repeatable_unique_id(request, rank) if request.idempotency_key else _new_oid(case.services)
+
+
+def _ledger_request(case: Case, order: Order) -> LedgerRequest:
+    return LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
+
+
+def _document_context(case: Case, now: datetime, unique_id: str) -> DocumentContext:
     services = case.services
     return DocumentContext(
         caller=case.caller,
         tables=services.codes,
         now=now,
         entry_uuid=services.new_uuid(),
-        unique_id=_new_oid(services),
+        unique_id=unique_id,
         secret=case.actor.secret,
         subjects=services.subjects,
     )
@@ -209,7 +227,7 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
         )
         for draft in drafts
     ]
-    request = LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
+    request = _ledger_request(case, order)
     reservation = services.publications.reserve(intents, request, now=case.now)
     if reservation.state == "unknown":
         outcome.settle(case, reservation)
