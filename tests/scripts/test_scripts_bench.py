@@ -44,7 +44,7 @@ def test_the_benchmark_writes_each_comparison_and_leaves_nothing_behind(
         env=surroundings,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stderr
