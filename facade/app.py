@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import BoundedSemaphore
 
 from flask import Flask, Response, g, request
 from flask_smorest import Api
@@ -32,13 +32,15 @@ from facade.api import (
     system,
     worklist,
 )
+from facade.api.bodies import Uploads, release_uploads
 from facade.api.compression import compress_answers, refuse_coded_body
 from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
+from facade.api.limits import within_limits
 from facade.api.outcomes import ErrorTable
 from facade.api.paths import FhirId
 from facade.api.schemas import COMPONENTS
-from facade.api.security import add_headers, identify
+from facade.api.security import add_headers, correlate, identify
 from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
 from facade.dmp.errors import classify
 from facade.dmp.gateway import SoapGateway
@@ -103,15 +105,21 @@ _FHIR = (
 )
 
 
-def create_app(settings: Settings, services: Services | None = None) -> Flask:
-    """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used)."""
+def create_app(
+    settings: Settings, services: Services | None = None, *, stopping: Callable[[], bool] = lambda: False
+) -> Flask:
+    """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used).
+
+    ``stopping`` says whether the server is about to end: it is no longer ready then.
+    """
     configure(settings.log_level)
     app = Flask("facade", static_folder=None)
     app.url_map.converters["default"] = FhirId
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["dmp_facade"] = services or wire(settings)
-    app.extensions["dmp_facade_bodies"] = BoundedSemaphore(max(1, settings.threads // 2))
+    app.extensions["dmp_facade_stopping"] = stopping
+    app.extensions["dmp_facade_uploads"] = Uploads(max(1, settings.threads // 2), settings.upload_bytes)
     app.extensions["dmp_facade_errors"] = ErrorTable(
         knowledge.rows("errors/facade.csv"),
         lambda error: classify(error, knowledge.rows("errors/dmp.csv")),
@@ -119,12 +127,15 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         knowledge.rows("errors/mhd.csv"),
     )
     _document(app)
+    app.before_request(correlate)
+    app.before_request(within_limits)
     app.before_request(identify)
     app.before_request(refuse_coded_body)
     allow_origins(app, settings.cors_origins)
     compress_answers(app, settings.compression)
     app.after_request(add_headers)
     app.after_request(_observe)
+    app.teardown_request(release_uploads)
     app.register_error_handler(FacadeError, answer_error)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unexpected)

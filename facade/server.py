@@ -1,17 +1,24 @@
-"""The production server: granian, WSGI, a pool of threads in each process; gunicorn where client certificates count.
+"""The production server: granian, and a pool of threads in each process; gunicorn where it speaks TLS itself.
 
 Threads isolate a heavy search from light requests; a search's CPU section runs one at a time per process anyway.
+SIGTERM: ready no more, then, after ``stop_delay_seconds``, nothing new; what is in work or in the queue is answered
+within ``stop_seconds``. SIGHUP: new processes with the settings and certificates of now, and the old ones end like that.
 """
 
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
+from collections.abc import Callable
+from functools import partial
+from threading import Timer
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server.mp import MPServer
 
 from facade.records.engine import migrate
 from facade.settings import Settings
@@ -23,38 +30,69 @@ def run() -> None:
     migrate(settings.database_url)
     # Read by the C library when a worker starts: without it each thread may keep an arena of freed memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    if settings.tls_certificate is not None or settings.trusted_proxies:
+    # Shared with the workers: the supervisor is told to stop, they say so.
+    stopping = multiprocessing.Event()
+    if settings.tls_certificate is not None:
         # Imported here: most installations need one server only.
         from facade.server_threads import run as run_with_certificates  # noqa: PLC0415
 
-        run_with_certificates(settings, application)
+        run_with_certificates(settings, partial(application, stopping.is_set), stopping.set)
     else:
-        _run_granian(settings)
+        _granian(settings, stopping.set).serve(target_loader=partial(_bridge, stopping), wrap_loader=False)
 
 
-def _run_granian(settings: Settings) -> None:
-    Server(
-        "facade.server:application",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        workers=settings.workers,
-        blocking_threads=settings.threads,
-        backpressure=settings.threads,
-        factory=True,
-        websockets=False,
-        log_level=LogLevels.warning,
-        workers_kill_timeout=2,
-        respawn_failed_workers=True,
-    ).serve()
-
-
-def application() -> Any:
-    """The WSGI application of one worker process."""
+def application(stopping: Callable[[], bool]) -> Any:
+    """The WSGI application of one worker process. ``stopping``: whether the server is about to end."""
     from facade.app import create_app  # noqa: PLC0415 - imported in the worker, not in its supervisor
 
-    app = create_app(Settings())
+    app = create_app(Settings(), stopping=stopping)
     # Tables, models and routes live as long as the process: the collector need not walk them on every search.
     gc.collect()
     gc.freeze()
     return app
+
+
+class _Granian(MPServer):  # type: ignore[misc]
+    """Waits a while between being told to stop and stopping."""
+
+    before_stop: Callable[[], None]
+    stop_delay: float
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        self.before_stop()
+        if self.stop_delay <= 0:
+            super().signal_handler_interrupt(*args, **kwargs)
+            return
+        waiting = Timer(self.stop_delay, super().signal_handler_interrupt)
+        waiting.daemon = True
+        waiting.start()
+        # Told again, it does not wait any longer.
+        self.stop_delay = 0
+
+
+def _granian(settings: Settings, before_stop: Callable[[], None]) -> MPServer:
+    server = _Granian(
+        "facade.server",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.RSGI,
+        workers=settings.workers,
+        # Of HTTP/2 it would wait for the first bytes without a limit of time.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=int(settings.headers_seconds * 1000)),
+        backlog=max(1024, settings.connections),
+        # Connections, idle ones too. Requests are counted where they can be told to come back.
+        backpressure=settings.connections,
+        websockets=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=settings.stop_seconds,
+        respawn_failed_workers=True,
+    )
+    server.before_stop, server.stop_delay = before_stop, settings.stop_delay_seconds
+    return server
+
+
+def _bridge(stopping: Any) -> Any:
+    from facade.serving.bridge import Bridge  # noqa: PLC0415 - in the worker
+
+    return Bridge(application(stopping.is_set), Settings())

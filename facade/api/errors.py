@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from http import HTTPStatus
 
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -16,7 +17,11 @@ def answer_error(error: FacadeError) -> Response:
     """An error raised on purpose, with the status and texts of its table row."""
     table = error_table()
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
-    return fhir(table.outcome(error, language()), table.status(error), headers)
+    status = table.status(error)
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        # The rest of the body may still come: it is not the next request (RFC 9110 section 15.5.9).
+        headers["Connection"] = "close"
+    return fhir(table.outcome(error, language()), status, headers)
 
 
 def answer_http(error: HTTPException) -> Response:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from flask_smorest import Blueprint
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -38,7 +39,8 @@ def alive() -> Response:
 @blueprint.doc(responses=_READY, security=[])
 def ready() -> Response:
     """Database, DMP and certificates."""
-    problems = readiness(services())
+    stopping: Callable[[], bool] = current_app.extensions["dmp_facade_stopping"]
+    problems = ["the server is stopping"] if stopping() else readiness(services())
     status = "not ready" if problems else "ready"
     response = jsonify(status=status, problems=problems, warnings=warnings(services()))
     response.status_code = 503 if problems else 200

@@ -44,16 +44,19 @@ _WORDLESS = re.compile(r"^[0-9A-Fa-f-]{8,64}$")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def identify() -> None:
-    """Give the request its correlation id and, unless its route is public, its verified caller.
-
-    The id that comes with a statement of the patient is kept only where it can hold no word.
-    Raises Unauthenticated for a missing or wrong token, before the body is read or anything else is done.
-    """
+def correlate() -> None:
+    """Give the request its correlation id; one that comes with a statement of the patient only if it holds no word."""
     given = request.headers.get("X-Request-Id", "")
     accepted = _WORDLESS if request.blueprint == "Consent" and request.method not in _SAFE else _CORRELATION
     g.correlation_id = given if accepted.match(given) else str(uuid.uuid4())
     g.traceparent = traceparent()
+
+
+def identify() -> None:
+    """Give the request its verified caller, unless its route is public.
+
+    Raises Unauthenticated for a missing or wrong token, before the body is read or anything else is done.
+    """
     if request.endpoint in PUBLIC or request.method == "OPTIONS":
         return
     g.caller = services().verifier.verify(

@@ -1,0 +1,162 @@
+"""Runs the WSGI application under granian's event loop: requests wait there, without a thread, and work in threads.
+
+granian's own WSGI mode has no place to wait that ends, no way to stop reading a body that never comes, and makes one
+and the same header of ``Client-Cert`` and ``Client_Cert``. Its RSGI interface has all it takes to do better.
+Sources: PEP 3333 (WSGI), RSGI 1.x of granian, RFC 9110 (fields), RFC 9112 (Content-Length).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from facade.api.limits import REFUSED
+from facade.serving.admission import ALWAYS, Admission, QueueFull
+from facade.settings import Settings
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+# Answers that need nothing but a moment of the processor: a full house is said, and /healthz told, by these.
+_ASIDE = 4
+_UNREADABLE = "\ufffd"
+
+
+class Bridge:
+    """The RSGI application of one worker process."""
+
+    def __init__(self, application: Wsgi, settings: Settings) -> None:
+        self._application = application
+        self._settings = settings
+        self._admission = Admission(settings.threads, settings.queue)
+        self._workers = ThreadPoolExecutor(settings.threads, thread_name_prefix="request")
+        self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="aside")
+        self._loop: asyncio.AbstractEventLoop
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """One request: a place in the queue, a thread, an answer."""
+        if scope.path in ALWAYS:
+            await self._serve(self._aside, scope, protocol)
+        elif await self._admitted():
+            try:
+                await self._serve(self._workers, scope, protocol)
+            finally:
+                self._admission.leave()
+        else:
+            await self._serve(self._aside, scope, protocol, refused="busy")
+
+    async def _admitted(self) -> bool:
+        try:
+            ticket = self._admission.enter()
+        except QueueFull:
+            return False
+        if not ticket.done():
+            await asyncio.wait([asyncio.wrap_future(ticket)], timeout=self._settings.queue_seconds)
+        return not ticket.cancel()
+
+    async def _serve(self, pool: ThreadPoolExecutor, scope: Any, protocol: Any, refused: str = "") -> None:
+        environ = _environ(scope)
+        if refused:
+            environ[REFUSED] = refused
+        environ["wsgi.input"] = Body(self._loop, protocol, environ, self._settings)
+        await self._loop.run_in_executor(pool, _answer, self._application, environ, protocol)
+
+
+class Body:
+    """``wsgi.input``: read from a thread, received by the loop, with one deadline for the whole of it."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, protocol: Any, environ: dict[str, Any], settings: Settings
+    ) -> None:
+        self._loop = loop
+        self._protocol = protocol
+        declared = environ.get("CONTENT_LENGTH", "")
+        self._none = not declared and "HTTP_TRANSFER_ENCODING" not in environ
+        self._whole = declared.isdigit() and int(declared) <= settings.max_body_bytes
+        self._seconds = settings.body_seconds
+        self._end = 0.0
+        self._kept = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes, none at the end. Raises TimeoutError when the time for the whole body is over."""
+        if not self._kept and not self._none:
+            self._kept = memoryview(self._received())
+        end = len(self._kept) if size < 0 else size
+        taken, self._kept = self._kept[:end], self._kept[end:]
+        return bytes(taken)
+
+    def _received(self) -> bytes:
+        """The whole body where its length is known and allowed, else its next piece."""
+        self._end = self._end or time.monotonic() + self._seconds
+        waiting: Future[bytes] = asyncio.run_coroutine_threadsafe(self._receive(), self._loop)
+        return waiting.result()
+
+    async def _receive(self) -> bytes:
+        left = max(0.0, self._end - time.monotonic())
+        if self._whole:
+            self._none = True
+            return bytes(await asyncio.wait_for(self._protocol(), left))
+        try:
+            return bytes(await asyncio.wait_for(anext(aiter(self._protocol)), left))
+        except StopAsyncIteration:
+            self._none = True
+            return b""
+
+
+def _environ(scope: Any) -> dict[str, Any]:
+    """What PEP 3333 asks for. A name with an underscore could pass for another one, and is left out."""
+    host, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input_terminated": True,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    fields = scope.headers.items()
+    for name, value in fields:
+        if "_" not in name:
+            key = f"HTTP_{name.upper().replace('-', '_')}"
+            environ[key] = f"{environ[key]},{value}" if key in environ else value
+    if len(scope.headers) != len(fields):
+        _tell_unreadable(environ, scope.headers)
+    for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if f"HTTP_{key}" in environ:
+            environ[key] = environ.pop(f"HTTP_{key}")
+    return environ
+
+
+def _tell_unreadable(environ: dict[str, Any], headers: Any) -> None:
+    """What is not ASCII granian leaves out: a header that was sent must not look like one that was not."""
+    for name in headers.keys():  # noqa: SIM118 - no mapping, in spite of its methods
+        if "_" not in name and headers.get(name) is None:
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = _UNREADABLE
+
+
+def _answer(application: Wsgi, environ: dict[str, Any], protocol: Any) -> None:
+    """Run the application and hand over its whole answer: no client holds the thread by reading slowly."""
+    said: list[tuple[int, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
+        said.append((int(status[:3]), headers))
+
+    parts = application(environ, start_response)
+    try:
+        body = b"".join(parts)
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
+    protocol.response_bytes(*said[-1], body)
