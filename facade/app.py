@@ -46,6 +46,7 @@ from facade.dmp.errors import classify
 from facade.dmp.gateway import SoapGateway
 from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
+from facade.domain.turns import Turns
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
 from facade.observability import metrics
@@ -154,7 +155,8 @@ def wire(settings: Settings) -> Services:
     own = structures.get(settings.own_structure)
     if own is None:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
-    gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp)
+    turns = Turns(settings.large_at_once)
+    gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp, turns=turns)
     metrics.watch_certificates(gateway.certificate_expiry())
     ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
@@ -181,6 +183,7 @@ def wire(settings: Settings) -> Services:
             open_patient_id=ids.open_patient,
         ),
         parallel=ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="dmp"),
+        turns=turns,
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),
     )

@@ -2,7 +2,7 @@
 
 Threads isolate a heavy search from light requests; a search's CPU section runs one at a time per process anyway.
 SIGTERM: ready no more, then, after ``stop_delay_seconds``, nothing new; what is in work or in the queue is answered
-within ``stop_seconds``. SIGHUP: new processes with the settings and certificates of now, and the old ones end like that.
+within ``stop_seconds``. SIGHUP: new processes with the settings and certificates of now, the old ones end like that.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def application(stopping: Callable[[], bool]) -> Any:
     return app
 
 
-class _Granian(MPServer):  # type: ignore[misc]
+class _Granian(MPServer):
     """Waits a while between being told to stop and stopping."""
 
     before_stop: Callable[[], None]
@@ -61,7 +61,7 @@ class _Granian(MPServer):  # type: ignore[misc]
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         self.before_stop()
         if self.stop_delay <= 0:
-            super().signal_handler_interrupt(*args, **kwargs)
+            super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]
             return
         waiting = Timer(self.stop_delay, super().signal_handler_interrupt)
         waiting.daemon = True

@@ -199,6 +199,9 @@ class Settings(BaseSettings):
     header_count: int = Field(64, ge=1, description="Headers of a request at most; beyond, 431")
     header_bytes: int = Field(48 * KILOBYTE, ge=1, description="Names and values of all headers at most; beyond, 431")
     target_bytes: int = Field(8 * KILOBYTE, ge=1, description="Path and query of a request at most; beyond, 414")
+    large_at_once: int = Field(
+        1, ge=0, description="Large answers (100 results) read and written at once in one process; 0: no limit"
+    )
     upload_bytes: int = Field(64 * MEGABYTE, ge=1, description="Bodies one process holds at once; beyond, 503")
     stop_delay_seconds: float = Field(
         0.0, ge=0, description="Seconds between not being ready (SIGTERM) and refusing connections, for a load balancer"

@@ -86,7 +86,7 @@ class Stand:
 
     def _fill(self) -> None:
         tokens, patient = self._demo["tokens"], self._demo["patients"][PATIENT]
-        bodies = random.Random(self._seed)
+        bodies = random.Random(self._seed)  # noqa: S311 - bytes of a file, no secret
         session = requests.Session()
         session.trust_env = False
 
@@ -104,7 +104,7 @@ class Stand:
         body = self.folder / "publication.json"
         data = base64.b64encode(bodies.randbytes(_LARGE)).decode()
         text = json.dumps(self._document(b"")).replace('"data": ""', f'"data": "JVBERi0xLjQK{"A" * 4}{MARK}{data}"')
-        body.write_text(text.replace(f'{"A" * 4}{MARK}', MARK))
+        body.write_text(text.replace(f"{'A' * 4}{MARK}", MARK))
         query = urlencode({"patient.identifier": f"{patient['system']}|{patient['value']}", "_count": str(_RESULTS)})
         self.requests = {
             "read": ("GET", f"/fhir/DocumentReference/{one}", tokens[READER], ""),

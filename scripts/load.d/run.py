@@ -1,7 +1,7 @@
 """``scripts/load``: what the facade holds when many clients ask at once and the DMP takes its time.
 
-Each client asks again as soon as it is answered. ``of its share`` is the processor time the facade used of what was left
-to it: its own and what nobody used; where it is 85 % or more, the processor is what limits it and not the waiting.
+Each client asks again as soon as it is answered. ``share`` is the processor time the facade used, of its own and what
+nobody used: where it is 85 % or more, the processor is what limits it and not the waiting.
 Nothing is judged here: times are never a test.
 """
 
@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench.d"))
 
 import processes
 import psutil
-from processes import BenchFailed
 from load_stand import Loaded, Stand
+from processes import BenchFailed
 
 _MIXES = {
     "mixed": {"read": 70, "search": 10, "publish": 10, "retrieve": 10},
@@ -108,8 +108,8 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(stand: Stand, server: str, mix: str, clients: int, options: argparse.Namespace) -> Row:
-    settings = _PROTOTYPES[server] | {f"DMP_FACADE_{name}": value for name, value in (s.split("=", 1) for s in options.set)}
-    facade = stand.facade(server, settings)
+    given = dict(each.split("=", 1) for each in options.set)
+    facade = stand.facade(server, _PROTOTYPES[server] | {f"DMP_FACADE_{name}": value for name, value in given.items()})
     try:
         facade.warm(stand.requests)
         return _load(stand, facade, Row(server, mix, clients, 0, {}, 0, 0, 0, 0, 0, {}), options)

@@ -1,8 +1,8 @@
 """A program: a DMP that gives each answer after a fixed time, over mutual TLS, to a thousand callers at once.
 
-What it answers are the bytes of the embedded DMP: the first message of each kind is passed on to it and its answer kept;
-later ones get that answer with their own message id in it. One kind is one action and stored query, so what is no query
-stands for one patient and one document only: that is all a load needs. It prints its port and ends with its standard input.
+What it answers are the bytes of the embedded DMP: the first message of each kind is passed on to it, its answer is kept
+and given to later ones with their own message id in it. One kind is one action and stored query, so what is no query
+stands for one patient and one document: that is all a load needs. It prints its port and ends with its standard input.
 
 Arguments: folder of the test PKI, URL of the embedded DMP's services, seconds an answer takes.
 """
