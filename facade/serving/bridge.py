@@ -79,6 +79,7 @@ class Body:
         self._whole = declared.isdigit() and int(declared) <= settings.max_body_bytes
         self._seconds = settings.body_seconds
         self._end = 0.0
+        self._pieces: Any = None
         self._kept = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
@@ -100,11 +101,11 @@ class Body:
         if self._whole:
             self._none = True
             return bytes(await asyncio.wait_for(self._protocol(), left))
-        try:
-            return bytes(await asyncio.wait_for(anext(aiter(self._protocol)), left))
-        except StopAsyncIteration:
-            self._none = True
-            return b""
+        self._pieces = self._pieces or aiter(self._protocol)
+        piece = bytes(await asyncio.wait_for(anext(self._pieces), left))
+        # The end is an empty piece; to ask for one more would be an error.
+        self._none = not piece
+        return piece
 
 
 def _environ(scope: Any) -> dict[str, Any]:
