@@ -23,6 +23,8 @@ from granian.server.mp import MPServer
 from facade.records.engine import migrate
 from facade.settings import Settings
 
+_START_SECONDS = 60
+
 
 def run() -> None:
     """Migrate the database, then serve until a signal. Settings come from the environment."""
@@ -30,15 +32,16 @@ def run() -> None:
     migrate(settings.database_url)
     # Read by the C library when a worker starts: without it each thread may keep an arena of freed memory.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    # Shared with the workers: the supervisor is told to stop, they say so.
-    stopping = multiprocessing.Event()
+    # Shared with the workers: the supervisor is told to stop, they say so; they have started, it may end older ones.
+    stopping, started = multiprocessing.Event(), multiprocessing.Semaphore(0)
     if settings.tls_certificate is not None:
         # Imported here: most installations need one server only.
         from facade.server_threads import run as run_with_certificates  # noqa: PLC0415
 
         run_with_certificates(settings, partial(application, stopping.is_set), stopping.set)
     else:
-        _granian(settings, stopping.set).serve(target_loader=partial(_bridge, stopping), wrap_loader=False)
+        server = _granian(settings, stopping.set, started)
+        server.serve(target_loader=partial(_bridge, stopping, started), wrap_loader=False)
 
 
 def application(stopping: Callable[[], bool]) -> Any:
@@ -53,10 +56,12 @@ def application(stopping: Callable[[], bool]) -> Any:
 
 
 class _Granian(MPServer):
-    """Waits a while between being told to stop and stopping."""
+    """Waits a while between being told to stop and stopping, and for a new process before it ends an old one."""
 
     before_stop: Callable[[], None]
     stop_delay: float
+    started: Any
+    _replacing = False
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         self.before_stop()
@@ -69,8 +74,24 @@ class _Granian(MPServer):
         # Told again, it does not wait any longer.
         self.stop_delay = 0
 
+    def _respawn_workers(self, *args: Any, **kwargs: Any) -> None:
+        self._replacing = True
+        super()._respawn_workers(*args, **kwargs)
 
-def _granian(settings: Settings, before_stop: Callable[[], None]) -> MPServer:
+    def _spawn_worker(self, *args: Any, **kwargs: Any) -> Any:
+        worker: Any = super()._spawn_worker(*args, **kwargs)
+        if self._replacing:
+            worker.start = partial(self._start_and_wait, worker.start)
+        return worker
+
+    def _start_and_wait(self, start: Callable[[], None]) -> None:
+        while self.started.acquire(block=False):
+            pass
+        start()
+        self.started.acquire(timeout=_START_SECONDS)
+
+
+def _granian(settings: Settings, before_stop: Callable[[], None], started: Any) -> MPServer:
     server = _Granian(
         "facade.server",
         address=settings.host,
@@ -87,12 +108,14 @@ def _granian(settings: Settings, before_stop: Callable[[], None]) -> MPServer:
         log_level=LogLevels.warning,
         workers_kill_timeout=settings.stop_seconds,
         respawn_failed_workers=True,
+        # Between the moment a new process is ready and the end of the one it replaces.
+        respawn_interval=1.0,
     )
-    server.before_stop, server.stop_delay = before_stop, settings.stop_delay_seconds
+    server.before_stop, server.stop_delay, server.started = before_stop, settings.stop_delay_seconds, started
     return server
 
 
-def _bridge(stopping: Any) -> Any:
+def _bridge(stopping: Any, started: Any) -> Any:
     from facade.serving.bridge import Bridge  # noqa: PLC0415 - in the worker
 
-    return Bridge(application(stopping.is_set), Settings())
+    return Bridge(application(stopping.is_set), Settings(), started.release)

@@ -95,6 +95,13 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         silent.set_result(_DEFER)
         self.finish_request(conn, silent)
 
+    def murder_pending(self) -> None:
+        """Close connections that say nothing: all of them when it stops, which would wait for them otherwise."""
+        if not self.alive:
+            for conn in self.pending_conns:
+                conn.timeout = 0
+        super().murder_pending()
+
     def handle(self, conn: Any) -> Any:
         """Close a connection here: gunicorn's main thread would wait two seconds for a client that does not."""
         kept = super().handle(conn)

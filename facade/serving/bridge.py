@@ -8,27 +8,32 @@ Sources: PEP 3333 (WSGI), RSGI 1.x of granian, RFC 9110 (fields), RFC 9112 (Cont
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from facade.api.limits import REFUSED
 from facade.serving.admission import ALWAYS, Admission, QueueFull
 from facade.settings import Settings
 
+_Answer = tuple[int, list[tuple[str, str]], bytes]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 # Answers that need nothing but a moment of the processor: a full house is said, and /healthz told, by these.
 _ASIDE = 4
+_DISCARD_SECONDS = 3.0
 _UNREADABLE = "\ufffd"
 
 
 class Bridge:
-    """The RSGI application of one worker process."""
+    """The RSGI application of one worker process; ``started`` is called once it serves."""
 
-    def __init__(self, application: Wsgi, settings: Settings) -> None:
+    def __init__(self, application: Wsgi, settings: Settings, started: Callable[[], object]) -> None:
         self._application = application
         self._settings = settings
+        self._started = started
         self._admission = Admission(settings.threads, settings.queue)
         self._workers = ThreadPoolExecutor(settings.threads, thread_name_prefix="request")
         self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="aside")
@@ -36,6 +41,7 @@ class Bridge:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._started()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """One request: a place in the queue, a thread, an answer."""
@@ -62,8 +68,13 @@ class Bridge:
         environ = _environ(scope)
         if refused:
             environ[REFUSED] = refused
-        environ["wsgi.input"] = Body(self._loop, protocol, environ, self._settings)
-        await self._loop.run_in_executor(pool, _answer, self._application, environ, protocol)
+        body = environ["wsgi.input"] = Body(self._loop, protocol, environ, self._settings)
+        status, headers, answer = await self._loop.run_in_executor(pool, _answer, self._application, environ)
+        if body.unread:
+            if "HTTP_EXPECT" not in environ:
+                await body.discard()
+            headers.append(("Connection", "close"))
+        protocol.response_bytes(status, headers, answer)
 
 
 class Body:
@@ -78,6 +89,7 @@ class Body:
         self._none = not declared and "HTTP_TRANSFER_ENCODING" not in environ
         self._whole = declared.isdigit() and int(declared) <= settings.max_body_bytes
         self._seconds = settings.body_seconds
+        self._most = settings.max_body_bytes
         self._end = 0.0
         self._pieces: Any = None
         self._kept = memoryview(b"")
@@ -90,6 +102,19 @@ class Body:
         taken, self._kept = self._kept[:end], self._kept[end:]
         return bytes(taken)
 
+    @property
+    def unread(self) -> bool:
+        """Whether something of it may still come."""
+        return not self._none
+
+    async def discard(self) -> None:
+        """Take what still comes, for a moment: who is cut off while sending does not see the answer."""
+        self._whole, left = False, self._most
+        self._end = min(self._end or math.inf, time.monotonic() + _DISCARD_SECONDS)
+        with suppress(TimeoutError):
+            while left > 0 and (piece := await self._receive()):
+                left -= len(piece)
+
     def _received(self) -> bytes:
         """The whole body where its length is known and allowed, else its next piece."""
         self._end = self._end or time.monotonic() + self._seconds
@@ -97,15 +122,18 @@ class Body:
         return waiting.result()
 
     async def _receive(self) -> bytes:
+        """Raises TimeoutError; what a client did not send before it went away is an early end."""
+        whole, self._none = self._whole, True
         left = max(0.0, self._end - time.monotonic())
-        if self._whole:
-            self._none = True
-            return bytes(await asyncio.wait_for(self._protocol(), left))
-        self._pieces = self._pieces or aiter(self._protocol)
-        piece = bytes(await asyncio.wait_for(anext(self._pieces), left))
-        # The end is an empty piece; to ask for one more would be an error.
-        self._none = not piece
-        return piece
+        with suppress(RuntimeError, StopAsyncIteration):
+            if whole:
+                return bytes(await asyncio.wait_for(self._protocol(), left))
+            self._pieces = self._pieces or aiter(self._protocol)
+            piece = bytes(await asyncio.wait_for(anext(self._pieces), left))
+            # The end is an empty piece; to ask for one more would be an error.
+            self._none = not piece
+            return piece
+        return b""
 
 
 def _environ(scope: Any) -> dict[str, Any]:
@@ -147,8 +175,8 @@ def _tell_unreadable(environ: dict[str, Any], headers: Any) -> None:
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = _UNREADABLE
 
 
-def _answer(application: Wsgi, environ: dict[str, Any], protocol: Any) -> None:
-    """Run the application and hand over its whole answer: no client holds the thread by reading slowly."""
+def _answer(application: Wsgi, environ: dict[str, Any]) -> _Answer:
+    """Run the application for its whole answer: no client holds the thread by reading slowly."""
     said: list[tuple[int, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
@@ -160,4 +188,4 @@ def _answer(application: Wsgi, environ: dict[str, Any], protocol: Any) -> None:
     finally:
         if hasattr(parts, "close"):
             parts.close()
-    protocol.response_bytes(*said[-1], body)
+    return *said[-1], body

@@ -161,8 +161,24 @@ def test_what_bodies_weighed_is_free_again(facade: Facade, demo: RunningDemo) ->
     body = json.dumps(demo.document("adult", pdf()))
     for _ in range(3):
         sent = {"Content-Type": FHIR_JSON}
-        answer = facade.call(demo.tokens["author-doctor"], "POST", "/DocumentReference", data=body * 1, headers=sent)
+        answer = facade.call(demo.tokens["author-doctor"], "POST", "/DocumentReference", data=body, headers=sent)
         assert answer.status_code in (201, 409), answer.text
+
+
+def test_a_client_that_goes_away_while_sending_is_no_defect(facade: Facade, demo: RunningDemo) -> None:
+    for announced in (5000, 200_000):
+        begun(facade, demo, announced, b"{").close()
+    assert alive(facade)
+    time.sleep(0.5)
+    assert "http.unexpected" not in facade.log.read_text()
+
+
+def test_who_is_refused_while_sending_reads_why_and_the_connection_is_not_used_again(facade: Facade) -> None:
+    with connect(facade) as connection:
+        connection.sendall(b"POST /fhir/DocumentReference HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n")
+        for _ in range(9):
+            connection.sendall(b" " * 10_000)
+        assert told(connection) == (401, ["token.missing"])
 
 
 def test_an_announced_body_over_the_limit_is_refused(facade: Facade, demo: RunningDemo) -> None:
