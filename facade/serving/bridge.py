@@ -45,15 +45,23 @@ class Bridge:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """One request: a place in the queue, a thread, an answer."""
+        environ = _environ(scope)
+        body = environ["wsgi.input"] = Body(self._loop, protocol, environ, self._settings)
         if scope.path in ALWAYS:
-            await self._serve(self._aside, scope, protocol)
+            answer = await self._run(self._aside, environ)
         elif await self._admitted():
             try:
-                await self._serve(self._workers, scope, protocol)
+                answer = await self._run(self._workers, environ)
             finally:
                 self._admission.leave()
         else:
-            await self._serve(self._aside, scope, protocol, refused="busy")
+            answer = await self._run(self._aside, environ | {REFUSED: "busy"})
+        status, headers, content = answer
+        if body.unread:
+            if "HTTP_EXPECT" not in environ:
+                await body.discard()
+            headers.append(("Connection", "close"))
+        protocol.response_bytes(status, headers, content)
 
     async def _admitted(self) -> bool:
         try:
@@ -64,17 +72,8 @@ class Bridge:
             await asyncio.wait([asyncio.wrap_future(ticket)], timeout=self._settings.queue_seconds)
         return not ticket.cancel()
 
-    async def _serve(self, pool: ThreadPoolExecutor, scope: Any, protocol: Any, refused: str = "") -> None:
-        environ = _environ(scope)
-        if refused:
-            environ[REFUSED] = refused
-        body = environ["wsgi.input"] = Body(self._loop, protocol, environ, self._settings)
-        status, headers, answer = await self._loop.run_in_executor(pool, _answer, self._application, environ)
-        if body.unread:
-            if "HTTP_EXPECT" not in environ:
-                await body.discard()
-            headers.append(("Connection", "close"))
-        protocol.response_bytes(status, headers, answer)
+    async def _run(self, pool: ThreadPoolExecutor, environ: dict[str, Any]) -> _Answer:
+        return await self._loop.run_in_executor(pool, _answer, self._application, environ)
 
 
 class Body:
@@ -86,7 +85,7 @@ class Body:
         self._loop = loop
         self._protocol = protocol
         declared = environ.get("CONTENT_LENGTH", "")
-        self._none = not declared and "HTTP_TRANSFER_ENCODING" not in environ
+        self._none = declared in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ
         self._whole = declared.isdigit() and int(declared) <= settings.max_body_bytes
         self._seconds = settings.body_seconds
         self._most = settings.max_body_bytes

@@ -83,24 +83,26 @@ class Load:
                 async with asyncio.timeout(_TIMEOUT):
                     if connection is None:
                         connection = await asyncio.open_connection("127.0.0.1", self._task.port, limit=_HEADERS)
-                    told = await self._ask(connection, name, b"%012d%012d" % (number, count))
+                    told, kept = await self._ask(connection, name, b"%012d%012d" % (number, count))
             except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
-                told = type(error).__name__
-                if connection:
-                    connection[1].close()
+                told, kept = type(error).__name__, False
+            if connection and not kept:
+                connection[1].close()
                 connection = None
             self._note(name, told, began)
             if told not in ("200", "201"):
                 await asyncio.sleep(1)
 
-    async def _ask(self, connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], name: str, mark: bytes) -> str:
+    async def _ask(
+        self, connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], name: str, mark: bytes
+    ) -> tuple[str, bool]:
         reader, writer = connection
         writer.write(self._messages[name].replace(_MARK, mark, 1))
         await writer.drain()
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
         await reader.readexactly(length)
-        return head.split(b" ")[1].decode()
+        return head.split(b" ")[1].decode(), b"connection: close" not in head
 
     def _note(self, name: str, told: str, began: float) -> None:
         now = time.monotonic()
