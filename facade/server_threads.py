@@ -35,6 +35,8 @@ _HANDSHAKE_SECONDS = 10.0
 # Headers that come slowly hold a thread here: they have less time than a connection that says nothing.
 _HEADERS_SECONDS = 20.0
 _IDLE_SECONDS = 30.0
+# What a client may need to begin its request on a connection that was taken just before a stop.
+_LINGER_SECONDS = 2.0
 # Threads beside those that work or wait: to say that all is full, and /healthz.
 _ASIDE = 4
 # The longest request line gunicorn reads.
@@ -88,7 +90,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     """Threads serve requests, not silences; and what a client sent wrongly is neither logged nor sent back."""
 
     def enqueue_req(self, conn: Any) -> None:
-        if conn.initialized or conn.data_ready:
+        if conn.initialized or conn.data_ready or not self.alive:
             super().enqueue_req(conn)
             return
         silent: Future[object] = Future()
@@ -96,10 +98,11 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         self.finish_request(conn, silent)
 
     def murder_pending(self) -> None:
-        """Close connections that say nothing: all of them when it stops, which would wait for them otherwise."""
+        """Close connections that say nothing: soon when it stops, which would wait for all of them otherwise."""
         if not self.alive:
+            soon = time.monotonic() + _LINGER_SECONDS
             for conn in self.pending_conns:
-                conn.timeout = 0
+                conn.timeout = min(conn.timeout, soon)
         super().murder_pending()
 
     def handle(self, conn: Any) -> Any:

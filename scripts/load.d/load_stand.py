@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -77,8 +78,9 @@ class Stand:
         granian = [sys.executable, "-m", "facade.cli", "serve"]
         command = granian if server == "granian" else [sys.executable, str(HERE / "prototypes.py"), server]
         child = Child(server, command, self.folder / f"{server}-{port}.log", env)
-        self._stack.callback(child.close)
-        return Loaded(child, port, self.folder / f"{server}-{port}.log")
+        loaded = Loaded(child, port, self.folder / f"{server}-{port}.log")
+        self._stack.callback(loaded.close)
+        return loaded
 
     def clients(self) -> Child:
         """The clients' program, waiting for its task."""
@@ -162,7 +164,9 @@ class Loaded:
                     raise BenchFailed(f"{name} answered {answer.status_code}: {answer.text[:500]}\n{said}")
 
     def close(self) -> None:
-        """End it."""
+        """End it with its workers, whatever they still do: how it stops is not what is measured."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self._child.close()
 
 
