@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -64,9 +65,14 @@ def serve(config: Path | None) -> None:
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        with tempfile.TemporaryDirectory(prefix="dmp-facade-metrics-") as folder:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        folder, owner = tempfile.mkdtemp(prefix="dmp-facade-metrics-"), os.getpid()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        try:
             run()
+        finally:
+            # A worker of gunicorn ends through here too: the folder is its successor's.
+            if os.getpid() == owner:
+                shutil.rmtree(folder, ignore_errors=True)
     else:
         run()
 
