@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import BoundedSemaphore
 
 from flask import Flask
 from flask_smorest import Api
@@ -34,9 +34,11 @@ from facade.api import (
     system,
     worklist,
 )
+from facade.api.bodies import Uploads, release_uploads
 from facade.api.compression import compress_answers, refuse_coded_body
 from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
+from facade.api.limits import within_limits
 from facade.api.observing import observe_requests
 from facade.api.outcomes import ErrorTable
 from facade.api.paths import FhirId
@@ -48,6 +50,7 @@ from facade.dmp.gateway import SoapGateway
 from facade.domain.access import Purpose
 from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
+from facade.domain.turns import Turns
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
 from facade.observability import database as database_use
@@ -120,15 +123,21 @@ _FHIR = (
 )
 
 
-def create_app(settings: Settings, services: Services | None = None) -> Flask:
-    """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used)."""
+def create_app(
+    settings: Settings, services: Services | None = None, *, stopping: Callable[[], bool] = lambda: False
+) -> Flask:
+    """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used).
+
+    ``stopping`` says whether the server is about to end: it is no longer ready then.
+    """
     configure(settings.log_level)
     app = Flask("facade", static_folder=None)
     app.url_map.converters["default"] = FhirId
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["dmp_facade"] = services or wire(settings)
-    app.extensions["dmp_facade_bodies"] = BoundedSemaphore(max(1, settings.threads // 2))
+    app.extensions["dmp_facade_stopping"] = stopping
+    app.extensions["dmp_facade_uploads"] = Uploads(max(1, settings.threads // 2), settings.upload_bytes)
     app.extensions["dmp_facade_errors"] = ErrorTable(
         knowledge.rows("errors/facade.csv"),
         lambda error: classify(error, knowledge.rows("errors/dmp.csv")),
@@ -143,11 +152,13 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         app.extensions["dmp_facade_console"] = settings.console
         app.register_blueprint(console)
     observe_requests(app)
+    app.before_request(within_limits)
     app.before_request(identify)
     app.before_request(refuse_coded_body)
     allow_origins(app, settings.cors_origins)
     compress_answers(app, settings.compression)
     app.after_request(add_headers)
+    app.teardown_request(release_uploads)
     app.register_error_handler(FacadeError, answer_error)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unexpected)
@@ -175,7 +186,8 @@ def wire(settings: Settings) -> Services:
     own = structures.get(settings.own_structure)
     if own is None:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
-    gateway = SoapGateway(dmp_config(settings, own), observer=DmpObserver(_result_codes(), SERVICES))
+    turns = Turns(settings.large_at_once)
+    gateway = SoapGateway(dmp_config(settings, own), observer=DmpObserver(_result_codes(), SERVICES), turns=turns)
     metrics.watch_certificates(gateway.certificate_expiry())
     metrics.describe_process(
         __version__, threads=settings.threads, dmp_connections=settings.dmp.pool_size, purposes=_EMERGENCIES
@@ -209,6 +221,7 @@ def wire(settings: Settings) -> Services:
         ),
         parallel=ContextThreads(max_workers=settings.threads, thread_name_prefix="dmp"),
         dmp_probe=Probe(gateway.probe, pending="no answer yet"),
+        turns=turns,
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),
     )

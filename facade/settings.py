@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from facade.dmp.config import TLS_SUITES
 
+KILOBYTE = 1024
 MEGABYTE = 1024 * 1024
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
@@ -210,7 +211,31 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the server listens on")
     port: int = Field(8000, description="Port the server listens on")
     workers: int = Field(2, description="Server processes")
-    threads: int = Field(64, description="Requests served at once by one process")
+    threads: int = Field(
+        64, ge=1, description="Requests in work at once in one process; each may hold two connections of dmp.pool_size"
+    )
+    queue: int = Field(512, ge=0, description="Requests that wait for a thread in one process; beyond, 503 at once")
+    queue_seconds: float = Field(20.0, gt=0, description="Seconds one of them waits at most, then 503")
+    connections: int = Field(2000, ge=1, description="Connections open at once in one process, idle ones too")
+    headers_seconds: float = Field(
+        65.0,
+        gt=0,
+        description="Seconds until a (next) request has come up to its body; an idle connection is kept so long",
+    )
+    body_seconds: float = Field(60.0, gt=0, description="Seconds until a request's body has come; then 408")
+    header_count: int = Field(64, ge=1, description="Headers of a request at most; beyond, 431")
+    header_bytes: int = Field(48 * KILOBYTE, ge=1, description="Names and values of all headers at most; beyond, 431")
+    target_bytes: int = Field(8 * KILOBYTE, ge=1, description="Path and query of a request at most; beyond, 414")
+    large_at_once: int = Field(
+        1, ge=0, description="Large answers (100 results) read and written at once in one process; 0: no limit"
+    )
+    upload_bytes: int = Field(64 * MEGABYTE, ge=1, description="Bodies one process holds at once; beyond, 503")
+    stop_delay_seconds: float = Field(
+        0.0, ge=0, description="Seconds between not being ready (SIGTERM) and refusing connections, for a load balancer"
+    )
+    stop_seconds: int = Field(
+        75, ge=1, description="Seconds a stop or reload waits for requests in work and in the queue, then cuts them off"
+    )
     tls_certificate: Path | None = Field(
         None,
         description="PEM of the server's certificate and its chain: the facade then serves https (TLS 1.2 or more)",

@@ -9,6 +9,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from facade.api import searching
+from facade.api.bodies import body_bytes
 from facade.api.conditions import not_modified, reader_has, unique_id_of
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
@@ -16,7 +17,6 @@ from facade.api.exchange import (
     JSON,
     XML,
     actor,
-    body_bytes,
     body_with_files,
     empty,
     error_table,

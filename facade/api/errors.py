@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
@@ -17,7 +19,11 @@ def answer_error(error: FacadeError) -> Response:
     if isinstance(error, Unauthenticated):
         metrics.observe_token_refusal(error.problems[0].code)
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
-    return fhir(table.outcome(error, language()), table.status(error), headers)
+    status = table.status(error)
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        # The rest of the body may still come: it is not the next request (RFC 9110 section 15.5.9).
+        headers["Connection"] = "close"
+    return fhir(table.outcome(error, language()), status, headers)
 
 
 def answer_http(error: HTTPException) -> Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response, jsonify, request
+from collections.abc import Callable
+
+from flask import Response, current_app, jsonify, request
 from flask_smorest import Blueprint
 from werkzeug.exceptions import NotFound
 
@@ -36,7 +38,8 @@ def alive() -> Response:
 @blueprint.doc(responses=_READY, security=[])
 def ready() -> Response:
     """Database, disk, DMP, certificates, keys of the issuers. What is wrong is told to the operator only."""
-    problems = readiness(services())
+    stopping: Callable[[], bool] = current_app.extensions["dmp_facade_stopping"]
+    problems = ["the server is stopping"] if stopping() else readiness(services())
     told = {"problems": problems, "warnings": warnings(services())} if _from_operator() else {}
     response = jsonify(status="not ready" if problems else "ready", **told)
     response.status_code = 503 if problems else 200

@@ -32,6 +32,7 @@ from facade.dmp.soap import SoapAnswer
 from facade.dmp.vihf import AssertionMaker, Mode
 from facade.domain.dmp import DmpSession
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
+from facade.domain.turns import Turns
 
 _RETRIED = ("dmp.unreachable", "dmp.connection-lost")
 # The wsa:MessageID last sent in the transaction of this thread.
@@ -133,12 +134,18 @@ class Channel:
     """Exchanges with the services of one DMP, safe to use from many threads."""
 
     def __init__(
-        self, config: DmpConfig, http: HttpClient, assertions: AssertionMaker, observer: Observer | None
+        self,
+        config: DmpConfig,
+        http: HttpClient,
+        assertions: AssertionMaker,
+        observer: Observer | None,
+        turns: Turns,
     ) -> None:
         self._config = config
         self._http = http
         self._assertions = assertions
         self._observer = observer
+        self.turns = turns
         self._circuits = {
             service: Circuit(service, config.circuit_failures, config.circuit_seconds, observer) for service in SERVICES
         }
@@ -207,7 +214,9 @@ class Channel:
         url = self._config.url(transaction.service)
         answer = self._http.post(url, sent, transaction=transaction.name, changes=transaction.changes, headers=headers)
         limits = (self._config.max_answer_bytes, self._config.max_parts)
-        return soap.read(answer, message_id, changes=transaction.changes, limits=limits)
+        # Of a package only the small message is parsed, whatever its documents weigh.
+        with self.turns.of_bytes(0 if transaction.mtom else len(answer.body)):
+            return soap.read(answer, message_id, changes=transaction.changes, limits=limits)
 
     def _message(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from facade.domain.dmp import DmpGateway
+from facade.domain.turns import Turns
 from facade.identity.verifier import TokenVerifier
 from facade.policy.access import PolicySettings
 from facade.policy.tables import AccessTables
@@ -27,7 +28,10 @@ from facade.translation.tables import CodeTables
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """``parallel`` runs TD0.2 beside another transaction; ``clock`` and ``new_uuid`` are all that is not input."""
+    """``parallel`` runs TD0.2 beside another transaction, ``turns`` large sections one by one.
+
+    ``clock`` and ``new_uuid`` are all that is not input.
+    """
 
     settings: Settings
     gateway: DmpGateway
@@ -46,5 +50,6 @@ class Services:
     subjects: SubjectRules
     parallel: Executor
     dmp_probe: Probe
+    turns: Turns
     clock: Callable[[], datetime]
     new_uuid: Callable[[], str]
