@@ -6,11 +6,10 @@ It may be killed at any moment: what it was fetching is begun again by another p
 from __future__ import annotations
 
 import threading
-import traceback
 from random import SystemRandom
 
 from facade.domain.errors import FacadeError
-from facade.observability.logs import log_unexpected
+from facade.observability.logs import log_uncaught
 from facade.transactions.preload_sweep import sweep_preloads
 from facade.transactions.services import Services
 
@@ -32,7 +31,6 @@ def _sweep_for_ever(services: Services) -> None:
         except FacadeError:
             pass  # the database is not there now: /readyz says so, and the next round comes
         except Exception as error:  # noqa: BLE001 - a thread that ends would leave data in place past its time
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            log_unexpected(type(error).__name__, f"{frame.name}:{frame.lineno}", "preloads")
+            log_uncaught(type(error), error.__traceback__)
         # Not all processes at the same instant.
         pause.wait(services.settings.preload.sweep_seconds * _RANDOM.uniform(0.8, 1.2))

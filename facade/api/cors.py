@@ -35,8 +35,10 @@ _READ = (
     "Document-Provenance",
     "ETag",
     "Last-Modified",
+    "Link",
     "Location",
     "Retry-After",
+    "Still-Owed",
     "WWW-Authenticate",
     "X-Request-Id",
 )

@@ -26,13 +26,16 @@ _REFUSALS = {
     "406": "None of the formats of Accept or _format is served",
     "409": "The state of the record or of the document forbids it",
     "410": "The document was there and is no longer available",
+    "414": "The address is over the limit",
     "422": "The request is understood and breaks a rule; the OperationOutcome names element, value and rule",
+    "431": "The headers are too many or too large",
     "500": "A defect of the facade; nothing of the request is repeated",
     "501": "The DMP does not serve this",
     "502": "The DMP refused or answered wrongly",
     "503": "The DMP or the facade is not available; see Retry-After",
 }
 _BODY_REFUSALS = {
+    "408": "The body did not come in time",
     "413": "The body is over the limit",
     "415": "The media type of the body is not accepted",
 }

@@ -42,6 +42,7 @@ class Act(StrEnum):
     LIST_AUTHORISATIONS = "list-authorisations"  # TD1.6
     RECORD_CONSENT = "record-consent"  # a local opposition or information
     READ_CONSENT = "read-consent"
+    LIST_FED = "list-fed"  # what the structure itself fed into a record
     READ_TRACES = "read-traces"
     PRELOAD = "preload"  # order, fetch or open a temporary local copy (TD3.1 and TD3.2 before the appointment)
     END_PRELOAD = "end-preload"  # remove it: the episode of care is over
@@ -101,6 +102,7 @@ class Context:
 
     ``emergency_opened`` is when this person first stated this reason for this record, None for a new emergency.
     ``preloading`` is there for the act ``preload``.
+    ``suspended``: supervision suspended this person's access through this structure (RECO 01).
     """
 
     purpose: Purpose
@@ -111,3 +113,4 @@ class Context:
     oppositions: Oppositions = Oppositions()
     emergency_opened: datetime | None = None
     preloading: Preloading | None = None
+    suspended: bool = False

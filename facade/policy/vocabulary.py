@@ -127,6 +127,7 @@ class PolicySettings:
 
     ``citizens_enabled``           patients, representatives and referenced applications are accepted.
     ``on_behalf_required``         a professional who masks to professionals must state it is for the holder.
+    ``suspension_stops_emergencies`` a suspended professional is not let in by an emergency either.
     ``homologation_warning_days``  how long before the end of an AIR self-homologation a warning is due.
     """
 
@@ -136,12 +137,14 @@ class PolicySettings:
     homologation_warning_days: int = 60
     emergency_minutes: int = 60
     preload: PreloadLimits = PreloadLimits()
+    suspension_stops_emergencies: bool = False
 
 
 class Rule(StrEnum):
     """The rules the engine names itself. Others are named by the tables: permits of acts, cells of masking.csv."""
 
     CALLER_REFUSED = "caller.refused"
+    SUSPENDED = "caller.suspended"
     NO_RPPS = "caller.professional.no-rpps"
     SINGLE_FACTOR = "caller.professional.single-factor"
     NOT_HOMOLOGATED = "caller.structure.not-homologated"

@@ -178,8 +178,10 @@ publications = Table(
     Column("live_unique_id", String(128), nullable=True),
     Column("live_content", String(64), nullable=True),
     Column("withdrawn_at", UtcTime, nullable=True),
+    Column("replaces", String(128), nullable=True),
     UniqueConstraint("live_unique_id", name="publications_live_unique_id"),
     UniqueConstraint("live_content", name="publications_live_content"),
+    Index("publications_patient", "patient_value", "patient_oid"),
 )
 
 pairings = Table(
@@ -255,4 +257,44 @@ preload_uses = Table(
     Column("document_key", String(64), primary_key=True),
     Column("at", UtcTime, nullable=False),
     Index("preload_uses_at", "at"),
+)
+
+# One row: how far the traces have been looked through, and which process is at it.
+supervision = Table(
+    "supervision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("holder", String(36), nullable=False),
+    Column("until", UtcTime, nullable=False),
+)
+
+# ``suspends``: the person's access through this structure is suspended until ``released_at`` is set.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("criterion", String(32), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("person_id", String(128), nullable=False),
+    Column("structure_id", String(32), nullable=False),
+    Column("first", UtcTime, nullable=False),
+    Column("last", UtcTime, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("raised_at", UtcTime, nullable=False),
+    Column("suspends", Boolean, nullable=False),
+    Column("notified_at", UtcTime, nullable=True),
+    Column("released_at", UtcTime, nullable=True),
+    _text("released_by"),
+    _text("released_why"),
+    Index("alerts_structure", "structure_id", "raised_at"),
+    Index("alerts_person", "person_id", "structure_id", "criterion"),
+)
+
+# Whose records are those of colleagues: a keyed mark of each matricule, never the matricule.
+staff = Table(
+    "staff",
+    metadata,
+    Column("structure_id", String(32), primary_key=True),
+    Column("mark", String(64), primary_key=True),
 )

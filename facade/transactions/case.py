@@ -18,6 +18,7 @@ from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
 from facade.domain.ins import INS
+from facade.observability import metrics
 from facade.observability.logs import log_emergency
 from facade.policy import access
 from facade.policy.vocabulary import Scope
@@ -82,13 +83,14 @@ class Case:
             self._trace(act, judged, outcome, code)
         new_emergency = self._context is not None and self._context.emergency_opened is None
         if outcome == "success" and self.actor.purpose.is_emergency and new_emergency:
-            log_emergency(self.actor.purpose.value, self.actor.correlation_id)
+            metrics.observe_emergency(self.actor.purpose.value)
+            log_emergency(self.actor.purpose.value)
 
     @property
     def session(self) -> DmpSession:
         """What a VIHF of this act is made for."""
         actor = self.actor
-        return DmpSession(self.caller, self.patient, actor.purpose, actor.secret, actor.traceparent)
+        return DmpSession(self.caller, self.patient, actor.purpose, actor.secret)
 
     @property
     def context(self) -> Context:
@@ -102,6 +104,7 @@ class Case:
                 on_behalf_of_holder=self.actor.on_behalf_of_holder,
                 oppositions=self._oppositions(),
                 emergency_opened=self._emergency_opened(),
+                suspended=self.services.suspensions.hold(self.caller.id, self.caller.structure.id),
             )
         return self._context
 
@@ -268,7 +271,7 @@ class Case:
             return None
         since = self.now - _SAME_EMERGENCY
         return self.services.traces.emergency_opened(
-            self.caller.id, self.patient, actor.purpose.value, actor.reason, since
+            self.caller.id, self.patient, actor.purpose.value, actor.reason, since, self.now
         )
 
     def _trace(self, act: Act, judged: _Judged, outcome: str, code: str) -> None:

@@ -16,6 +16,7 @@ from facade.domain.dossier import Dossier
 from facade.domain.errors import Conflict, DmpRefused, DmpUnavailable, InvalidInput, NotFound, Refused
 from facade.domain.ins import INS
 from facade.domain.masking import Flag, Masking
+from facade.observability.acts import measured
 from facade.transactions import complete, render, replaced
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
@@ -74,6 +75,7 @@ class Updated:
     remaining: int = 0
 
 
+@measured("update-document")
 def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: str | None) -> Updated:
     """Apply a patch to the document of a sealed id.
 
@@ -85,6 +87,7 @@ def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expe
     return _update(services, actor, patient, logical_id, patch, expected_version)
 
 
+@measured("update-document")
 def update_by_identifier(
     services: Services, actor: Actor, patient: INS | None, named_by: DocumentTarget, patch: Any, expected: str | None
 ) -> Updated:

@@ -60,6 +60,7 @@ _ACTS = {
     "list-authorisations": (_QUERY, "", "Consent"),
     "record-consent": (_CREATE, "", "Consent"),
     "read-consent": (_QUERY, "", "Consent"),
+    "list-fed": (_QUERY, "", "DocumentReference"),
     "read-traces": (_QUERY, "", "AuditEvent"),
     "preload": (_QUERY, "", "Task"),
     "end-preload": (_UPDATE, "", "Task"),

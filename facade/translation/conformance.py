@@ -13,6 +13,9 @@ from typing import Any
 from facade.translation.changes_out import CHANGE_SYSTEM
 from facade.translation.conformance_parts import BASE, Resource, Row, Rows, extension, header
 from facade.translation.consent_tables import CATEGORY_SYSTEM, PROFILE
+from facade.translation.fed_out import MARK_SYSTEM
+from facade.translation.obligations_in import CONTEXT_SYSTEM
+from facade.translation.obligations_out import DUTY_SYSTEM
 from facade.translation.preload_tables import INPUT_SYSTEM, OUTPUT_SYSTEM, STATE_SYSTEM, TASK_SYSTEM
 from facade.translation.provenance import PROVENANCE_SYSTEM
 from facade.translation.vocabularies import vocabularies
@@ -39,6 +42,13 @@ _SYSTEMS = {
     "preload-output": (OUTPUT_SYSTEM, "tasks/preload_outputs.csv", "What a Task that preloads tells"),
     "preload-state": (STATE_SYSTEM, "tasks/preload_states.csv", "How far a preload got"),
     "provenance": (PROVENANCE_SYSTEM, "tasks/provenance.csv", "Where what is shown came from"),
+    "feeding-duty": (DUTY_SYSTEM, "documents/feeding_duties.csv", "What is owed for a document"),
+    "feeding-mark": (MARK_SYSTEM, "documents/feeding_marks.csv", "What became of a document a structure fed"),
+    "production-context": (
+        CONTEXT_SYSTEM,
+        "documents/production_contexts.csv",
+        "How a document was made, as far as an obligation depends on it",
+    ),
 }
 
 

@@ -147,7 +147,10 @@ _PATCHED = {"data": MASK, "headers": {"Content-Type": JSON_PATCH}}
 WORKLIST, GENERATE = "/fhir/DocumentReference/$still-hidden", "/fhir/DocumentReference/$generate-metadata"
 TASK, ONE_TASK = "/fhir/Task", "/fhir/Task/<id>"
 # No record is opened: their traces name no patient.
-NOBODYS = {("GET", TASK), ("HEAD", TASK), ("GET", WORKLIST), ("HEAD", WORKLIST), ("POST", GENERATE)}
+NOBODYS = {
+    *((method, route) for method in ("GET", "HEAD") for route in (TASK, WORKLIST, "/fhir/Flag")),
+    ("POST", GENERATE),
+}
 ONE_CONSENT, VERSIONS = "/fhir/Consent/<id>", "/fhir/Consent/<id>/_history"
 # How each route is called, and the acts its traces must then name.
 CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
@@ -209,6 +212,10 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("POST", f"{ONE_TASK}/$end"): (_on_task("/$end"), ["end-preload"]),
     ("GET", f"{ONE_TASK}/$preloaded-content"): (_on_preloaded_content, ["retrieve"]),
     ("HEAD", f"{ONE_TASK}/$preloaded-content"): (_on_preloaded_content, ["retrieve"]),
+    ("GET", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
+    ("HEAD", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
+    ("GET", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
+    ("HEAD", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
     ("GET", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
     ("HEAD", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
 }
@@ -217,6 +224,7 @@ OPEN = {
     "/fhir/CodeSystem",
     "/fhir/CodeSystem/<id>",
     "/fhir/Consent/$information-notice",
+    "/fhir/DocumentReference/$obligations",
     "/fhir/OperationDefinition",
     "/fhir/OperationDefinition/<id>",
     "/fhir/SearchParameter",

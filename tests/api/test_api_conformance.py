@@ -68,7 +68,9 @@ def test_the_capability_statement_says_what_a_client_must_know(demo: RunningDemo
     assert [each["name"] for each in documents["operation"]] == [
         "changes",
         "explain-access",
+        "fed",
         "generate-metadata",
+        "obligations",
         "still-hidden",
     ]
     names = {each["name"] for each in documents["searchParam"]}

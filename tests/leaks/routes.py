@@ -395,6 +395,12 @@ def _changes(demo: RunningDemo, target: Target) -> Iterator[Request]:
         )
 
 
+def _fed(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    for params in ({}, {"_summary": "count"}, {"_count": "1", "_offset": "1"}, {"_id": target.id}):
+        query = urlencode({"patient.identifier": demo.ins(target.patient), **params})
+        yield Request(f"fed {sorted(params)}", "GET", f"/DocumentReference/$fed?{query}")
+
+
 def _explain(demo: RunningDemo, target: Target) -> Iterator[Request]:
     for act in ("read", "unmask", "show-to-patient", "withdraw", "replace"):
         reference = {"name": "document", "valueReference": {"reference": f"DocumentReference/{target.id}"}}
@@ -447,6 +453,8 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("POST", "/fhir/DocumentReference/$explain-access"): _explain,
     ("POST", "/fhir/DocumentReference/$generate-metadata"): _nothing,
     ("GET", "/fhir/DocumentReference/$changes"): _changes,
+    ("GET", "/fhir/DocumentReference/$obligations"): _nothing,
+    ("GET", "/fhir/DocumentReference/$fed"): _fed,
     ("GET", "/fhir/DocumentReference/$still-hidden"): _of_the_record(
         "/DocumentReference/$still-hidden", "patient.identifier"
     ),
@@ -465,6 +473,7 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/Consent/<id>/_history/<version>"): _nothing,
     ("POST", "/fhir/Consent/_search"): _nothing,
     ("GET", "/fhir/Consent/$information-notice"): _nothing,
+    ("GET", "/fhir/Flag"): _of_the_record("/Flag", "subject"),
     ("GET", "/fhir/CodeSystem"): _nothing,
     ("GET", "/fhir/CodeSystem/<id>"): _nothing,
     ("GET", "/fhir/OperationDefinition"): _nothing,

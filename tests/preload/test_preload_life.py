@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from facade.domain.ins import ins_key
-from facade.embedded.demo import issuer_of
+from facade.embedded.issuer import issuer_of
 from tests.support.api import TraceBook, attachment_of, submission, typed, valid
 from tests.support.demo import MASKS, RunningDemo, codes_of, pdf
 from tests.support.outbound import consent

@@ -46,12 +46,13 @@ PDT_INF_606 = {
     # the facade's own records
     "record-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     "read-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
+    "list-fed": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     "read-traces": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     # the référentiel, 5.1: a preload prepares an appointment, which no emergency has
     "preload": {"nurse": "ynn", "doctor": "ynn", "treating": "yn"},
     "end-preload": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
 }
-STRUCTURE = {"check", "publish", "replace", "withdraw", "record-consent", "read-consent"}
+STRUCTURE = {"check", "publish", "replace", "withdraw", "record-consent", "read-consent", "list-fed"}
 PATIENT = {
     "check", "search", "read", "retrieve", "publish", "replace", "mask", "unmask", "archive", "unarchive", "withdraw",
     "read-consent", "read-traces",
@@ -60,9 +61,9 @@ REPRESENTATIVE = {"check", "search", "read", "retrieve", "publish", "read-traces
 APPLICATION = {"check", "publish"}
 READING = {"search", "read", "retrieve"}
 PRELOADING = {"preload", "end-preload"}
-LOCAL = {"record-consent", "read-consent", "read-traces"} | PRELOADING
+LOCAL = {"record-consent", "read-consent", "list-fed", "read-traces"} | PRELOADING
 FEEDING = {"publish", "replace"}
-NEEDS_NO_RECORD = {"check", "record-consent", "read-consent"} | PRELOADING
+NEEDS_NO_RECORD = {"check", "record-consent", "read-consent", "list-fed"} | PRELOADING
 NEEDS_NO_AIR = NEEDS_NO_RECORD - PRELOADING | FEEDING
 NEEDS_ACCESS = set(PDT_INF_606) - {"check", "authorise"} - LOCAL
 LEFT_TO_BLOCKED = READING | FEEDING | NEEDS_NO_RECORD | {"withdraw", "read-traces"}

@@ -74,6 +74,14 @@ def _records(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
     reason = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "urgence"}
     demo.search("unauthorised-doctor", "adult", headers=reason)
     yield "history", get("patient-adult", "/AuditEvent", "patient.identifier", "adult")
+    fed = {"patient.identifier": demo.ins("adult"), "_count": "20"}
+    for persona in (WRITER, READER):
+        yield (
+            f"fed by the structure of {persona}",
+            _json(demo.call(persona, "GET", "/DocumentReference/$fed", params=fed)),
+        )
+    duties = {"type": "11502-2", "context": "hospital-stay"}
+    yield "obligations", _json(demo.call("", "GET", "/DocumentReference/$obligations", params=duties))
     yield "not found", _json(demo.call(READER, "GET", "/DocumentReference/none"))
     yield "refused by a rule", get("patient-adult", "/Patient", "identifier", "minor")
     yield "no token", _json(demo.call("", "GET", "/Patient"))

@@ -165,6 +165,7 @@ def context(
     now: str | datetime = NOW,
     opened: str | None = None,
     preload: Mapping[str, Any] | None = None,
+    suspended: bool = False,
 ) -> Context:
     """The circumstances; an emergency has a reason unless another is given."""
     wanted = Purpose(purpose)
@@ -172,8 +173,9 @@ def context(
     moment = datetime.fromisoformat(now) if isinstance(now, str) else now
     oppositions = Oppositions(feeding="feeding" in opposes, consultation="consultation" in opposes)
     first = datetime.fromisoformat(opened) if opened else None
+    prepared = preloading(**preload) if preload else None
     return Context(
-        wanted, moment, said, secret, on_behalf, oppositions, first, preloading(**preload) if preload else None
+        wanted, moment, said, secret, on_behalf, oppositions, first, preloading=prepared, suspended=suspended
     )
 
 
@@ -191,10 +193,16 @@ def settings(
     citizens: bool = True,
     on_behalf_required: bool = False,
     preload: Mapping[str, Any] | None = None,
+    suspension_stops_emergencies: bool = False,
 ) -> PolicySettings:
     """The installation's choices; ``preload`` lowers its limits."""
-    limits = PreloadLimits(**preload) if preload else PreloadLimits()
-    return PolicySettings(Habilitation(habilitation), citizens, on_behalf_required, preload=limits)
+    return PolicySettings(
+        Habilitation(habilitation),
+        citizens,
+        on_behalf_required,
+        preload=PreloadLimits(**preload) if preload else PreloadLimits(),
+        suspension_stops_emergencies=suspension_stops_emergencies,
+    )
 
 
 @dataclass(frozen=True)
