@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import BoundedSemaphore
 
-from flask import Flask, Response, g, request
+from flask import Flask
 from flask_smorest import Api
 from flask_smorest import Blueprint as SmorestBlueprint
 from pydantic import SecretStr
@@ -24,49 +23,69 @@ from facade.api import (
     docs,
     document_reference,
     explain_access,
+    fed,
+    flag,
     generate_metadata,
     health,
     list_resource,
     metadata,
+    obligations,
     patient,
     send,
     system,
     task,
     worklist,
 )
+from facade.api.bodies import Uploads, release_uploads
 from facade.api.compression import compress_answers, refuse_coded_body
 from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
+from facade.api.limits import within_limits
+from facade.api.observing import observe_requests
 from facade.api.outcomes import ErrorTable
 from facade.api.paths import FhirId
 from facade.api.schemas import COMPONENTS
 from facade.api.security import add_headers, identify
-from facade.dmp.config import DmpConfig, Editor, KeyFiles, VihfOptions
+from facade.dmp.config import SERVICES, DmpConfig, Editor, KeyFiles, VihfOptions
 from facade.dmp.errors import classify
 from facade.dmp.gateway import SoapGateway
+from facade.domain.access import Purpose
 from facade.domain.caller import Application, Structure
 from facade.domain.errors import FacadeError
+from facade.domain.turns import Turns
 from facade.identity.config import IdentityConfig, IssuerConfig, IssuerKind
 from facade.identity.verifier import TokenVerifier
 from facade.mailroom import open_outbox
-from facade.observability import metrics
-from facade.observability.logs import configure, log_request
-from facade.policy.access import Habilitation, PolicySettings
+from facade.observability import database as database_use
+from facade.observability import metrics, spans
+from facade.observability.context import ContextThreads
+from facade.observability.dmp import DmpObserver
+from facade.observability.logs import configure
+from facade.observability.webhook import Webhook
+from facade.policy.access import Habilitation, PolicySettings, PreloadLimits
+from facade.policy.supervision import criteria
 from facade.policy.tables import AccessTables
+from facade.records.alerts import Alerts
 from facade.records.consents import Consents
 from facade.records.engine import open_database
 from facade.records.hidden import HiddenDocuments
 from facade.records.pairings import Pairings
+from facade.records.preloads import Preloads
 from facade.records.publications import Publications
+from facade.records.staff import Staff
+from facade.records.suspensions import Suspensions
 from facade.records.traces import Traces
-from facade.settings import Settings, VihfSettings
+from facade.records.usages import Usages
+from facade.records.vault import Vault
+from facade.settings import PreloadSettings, Settings, VihfSettings
+from facade.transactions.probe import Probe
 from facade.transactions.services import Services
+from facade.transactions.supervise import Supervisor
 from facade.translation.sealed_ids import SealedIds, derive_key
 from facade.translation.subject_in import SubjectRules
 from facade.translation.tables import CodeTables
 
-# What a client may send is without bound, what is counted must not be.
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_EMERGENCIES = [purpose.value for purpose in Purpose if purpose.is_emergency]
 _DISCOVERY = "/.well-known/openid-configuration"
 # The settings of the DMP that its speaker has under the same name.
 _AS_THEY_ARE = {
@@ -99,24 +118,33 @@ _FHIR = (
     list_resource,
     binary,
     changes,
+    obligations,
+    fed,
     patient,
     consent,
-    audit_event,
     task,
+    audit_event,
+    flag,
     conformance,
     metadata,
 )
 
 
-def create_app(settings: Settings, services: Services | None = None) -> Flask:
-    """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used)."""
+def create_app(
+    settings: Settings, services: Services | None = None, *, stopping: Callable[[], bool] = lambda: False
+) -> Flask:
+    """Build the WSGI application. ``services`` replaces the wired parts (for the OpenAPI document, none is used).
+
+    ``stopping`` says whether the server is about to end: it is no longer ready then.
+    """
     configure(settings.log_level)
     app = Flask("facade", static_folder=None)
     app.url_map.converters["default"] = FhirId
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["dmp_facade"] = services or wire(settings)
-    app.extensions["dmp_facade_bodies"] = BoundedSemaphore(max(1, settings.threads // 2))
+    app.extensions["dmp_facade_stopping"] = stopping
+    app.extensions["dmp_facade_uploads"] = Uploads(max(1, settings.threads // 2), settings.upload_bytes)
     app.extensions["dmp_facade_errors"] = ErrorTable(
         knowledge.rows("errors/facade.csv"),
         lambda error: classify(error, knowledge.rows("errors/dmp.csv")),
@@ -124,12 +152,20 @@ def create_app(settings: Settings, services: Services | None = None) -> Flask:
         knowledge.rows("errors/mhd.csv"),
     )
     _document(app)
+    if settings.console is not None:
+        # Imported here: only a demonstration has it.
+        from facade.console.pages import blueprint as console  # noqa: PLC0415
+
+        app.extensions["dmp_facade_console"] = settings.console
+        app.register_blueprint(console)
+    observe_requests(app)
+    app.before_request(within_limits)
     app.before_request(identify)
     app.before_request(refuse_coded_body)
     allow_origins(app, settings.cors_origins)
     compress_answers(app, settings.compression)
     app.after_request(add_headers)
-    app.after_request(_observe)
+    app.teardown_request(release_uploads)
     app.register_error_handler(FacadeError, answer_error)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unexpected)
@@ -140,7 +176,16 @@ def wire(settings: Settings) -> Services:
     """Make every part from the settings. Raises ValueError naming the setting that is missing or wrong."""
     if not settings.seal_secrets:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
-    database = open_database(settings.database_url)
+    if settings.otel_endpoint:
+        spans.export_to(settings.otel_endpoint, version=__version__, ratio=settings.otel_ratio)
+    database = open_database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        busy_timeout=settings.database_wait_seconds,
+        statement_timeout=settings.database_statement_seconds,
+    )
+    alerts = Alerts(database)
+    database_use.watch(database.engine)
     structures = {
         each.id: Structure(each.id, each.name, each.sector, each.homologated_until, each.homologated_on)
         for each in settings.structures
@@ -148,8 +193,12 @@ def wire(settings: Settings) -> Services:
     own = structures.get(settings.own_structure)
     if own is None:
         raise ValueError("DMP_FACADE_OWN_STRUCTURE must be the id of one of DMP_FACADE_STRUCTURES")
-    gateway = SoapGateway(dmp_config(settings, own), observer=metrics.observe_dmp)
+    turns = Turns(settings.large_at_once)
+    gateway = SoapGateway(dmp_config(settings, own), observer=DmpObserver(_result_codes(), SERVICES), turns=turns)
     metrics.watch_certificates(gateway.certificate_expiry())
+    metrics.describe_process(
+        __version__, threads=settings.threads, dmp_connections=settings.dmp.pool_size, purposes=_EMERGENCIES
+    )
     ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
         settings=settings,
@@ -161,13 +210,18 @@ def wire(settings: Settings) -> Services:
             citizens_enabled=settings.citizens,
             on_behalf_required=settings.masking_statement_required,
             emergency_minutes=settings.emergency_minutes,
+            preload=_preload_limits(settings.preload),
+            suspension_stops_emergencies=settings.supervision.suspension_stops_emergencies,
         ),
         database=database,
         traces=Traces(database),
         consents=Consents(database),
-        publications=Publications(database),
+        publications=Publications(database, pending_for=timedelta(seconds=settings.publication_pending_seconds)),
         hidden=HiddenDocuments(database),
         outbox=open_outbox(settings, database),
+        preloads=Preloads(database, Vault([each.get_secret_value().encode() for each in settings.seal_secrets])),
+        alerts=alerts,
+        suspensions=Suspensions(alerts),
         verifier=TokenVerifier(_identity(settings, structures, own), Pairings(database)),
         ids=ids,
         subjects=SubjectRules(
@@ -175,10 +229,44 @@ def wire(settings: Settings) -> Services:
             reliability_required=settings.identity_status_required,
             open_patient_id=ids.open_patient,
         ),
-        parallel=ThreadPoolExecutor(max_workers=settings.threads, thread_name_prefix="dmp"),
+        parallel=ContextThreads(max_workers=settings.threads, thread_name_prefix="dmp"),
+        dmp_probe=Probe(gateway.probe, pending="no answer yet"),
+        turns=turns,
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),
     )
+
+
+def _preload_limits(preload: PreloadSettings) -> PreloadLimits:
+    return PreloadLimits(
+        window=timedelta(hours=preload.window_hours),
+        ahead=timedelta(days=preload.order_days),
+        documents=preload.documents,
+        patients=preload.patients,
+    )
+
+
+def supervisor(services: Services) -> Supervisor:
+    """Who looks through the traces of these services (RECO 01). Raises ValueError naming the setting that is wrong."""
+    settings = services.settings
+    wanted = settings.supervision
+    found = criteria(knowledge.rows("supervision/criteria.csv"), wanted.thresholds)
+    if unknown := set(wanted.suspend) - {criterion.name for criterion in found}:
+        raise ValueError(f"DMP_FACADE_SUPERVISION__SUSPEND: there is no criterion {', '.join(sorted(unknown))}")
+    secret = wanted.webhook_secret.get_secret_value().encode()
+    return Supervisor(
+        services,
+        usages=Usages(services.database),
+        staff=staff(services),
+        criteria=found,
+        webhook=Webhook(wanted.webhook_url, secret) if wanted.webhook_url else None,
+    )
+
+
+def staff(services: Services) -> Staff:
+    """Whose records are those of colleagues."""
+    secrets = [secret.get_secret_value().encode() for secret in services.settings.seal_secrets]
+    return Staff(services.database, secrets)
 
 
 def dmp_config(settings: Settings, own: Structure) -> DmpConfig:
@@ -200,6 +288,11 @@ def dmp_config(settings: Settings, own: Structure) -> DmpConfig:
         lot_signature_hash=dmp.lot_hash,
         **dmp.model_dump(include=_AS_THEY_ARE),
     )
+
+
+def _result_codes() -> set[str]:
+    """How a transaction may end, as far as a table says so; the errors of networks and answers are the facade's own."""
+    return {"ok", "error", *(row["code"] for name in ("dmp", "facade") for row in knowledge.rows(f"errors/{name}.csv"))}
 
 
 def _vihf(options: VihfSettings) -> VihfOptions:
@@ -278,11 +371,3 @@ def _document(app: Flask) -> None:
 
 def _register(api: Api, blueprint: SmorestBlueprint, prefix: str) -> None:
     api.register_blueprint(blueprint, url_prefix=prefix)
-
-
-def _observe(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else "-"
-    method = request.method if request.method in _METHODS else "other"
-    metrics.observe_request(route, method, response.status_code)
-    log_request(route, method, response.status_code, g.get("correlation_id", ""))
-    return response

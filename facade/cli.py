@@ -1,18 +1,20 @@
-"""The command line: ``dmp-facade demo | serve | outbox | mail-in | token | traces | pairings | check | policy``."""
+"""The command line: ``dmp-facade demo | serve | outbox | mail-in | token | traces | pairings | check | policy | ...``."""
 
 from __future__ import annotations
 
 import csv
 import os
 import sys
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from facade import __version__
+from facade.cli_supervision import supervision
+from facade.domain.errors import FacadeError
+from facade.homologation.command import homologation
 
 if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
@@ -27,10 +29,27 @@ _CONFIG = click.option(
 )
 
 
-@click.group()
+class _Commands(click.Group):
+    """Commands that say in one line that the database cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FacadeError as error:
+            cause = getattr(error, "cause", None)
+            if cause is None:
+                raise
+            raise click.ClickException(f"the database cannot be used: {cause}") from None
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__)
 def main() -> None:
     """The FHIR door to the French shared medical record (DMP)."""
+
+
+main.add_command(supervision)
+main.add_command(homologation)
 
 
 @main.command()
@@ -64,12 +83,7 @@ def serve(config: Path | None) -> None:
             server_context(settings)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        with tempfile.TemporaryDirectory(prefix="dmp-facade-metrics-") as folder:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-            run()
-    else:
-        run()
+    run()
 
 
 @main.command()
@@ -116,32 +130,20 @@ def mail_in(config: Path | None, file: BinaryIO) -> None:
 @_CONFIG
 def check(config: Path | None) -> None:
     """Say whether the settings, the certificates, the database and the DMP are usable."""
-    from facade.app import wire  # noqa: PLC0415
-    from facade.mailroom import diagnose  # noqa: PLC0415
+    from facade.examination import examine  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
-    from facade.tls import problems as tls_problems  # noqa: PLC0415
-    from facade.transactions.readiness import readiness, warnings  # noqa: PLC0415
 
     _use(config)
     try:
         settings = Settings()
         migrate(settings.database_url)
-        services = wire(settings)
-        problems = list(
-            dict.fromkeys(
-                [
-                    *tls_problems(settings, services.clock()),
-                    *readiness(services),
-                    *services.gateway.diagnose(),
-                    *diagnose(settings),
-                ]
-            )
-        )
-        for warning in warnings(services):
+        found = examine(settings)
+        problems = found.problems
+        for warning in found.warnings:
             click.echo(f"soon: {warning}")
     except ValueError as error:
-        problems = [str(error)]
+        problems = (str(error),)
     for problem in problems:
         click.echo(f"not usable: {problem}")
     if problems:
@@ -156,7 +158,7 @@ def check(config: Path | None) -> None:
 @click.option("--audience", default="dmp-facade", show_default=True)
 def token(persona: str, data: Path, expires_in: int, audience: str) -> None:
     """Print a token for a PERSONA of the demonstration."""
-    from facade.embedded.demo import issuer_of  # noqa: PLC0415
+    from facade.embedded.issuer import issuer_of  # noqa: PLC0415
 
     try:
         click.echo(issuer_of(data).mint(persona, lifetime=expires_in, audience=audience))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import date
+from datetime import date, time
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ from pydantic_settings import (
 from facade.dmp.config import TLS_SUITES
 from facade.mail.settings import MailSettings
 
+KILOBYTE = 1024
 MEGABYTE = 1024 * 1024
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
@@ -38,7 +40,7 @@ class StructureSettings(_Part):
     """A care structure this facade works for, as declared to the Assurance Maladie (EXI 26, EXI 29)."""
 
     id: str = Field(description="Struct_IdNat: 1+FINESS, 3+SIRET, 4+RPPS+rank")
-    name: str
+    name: str = Field(description="Its name, in the VIHF, authors and traces")
     sector: str = Field(description="TRE_R02 sector of activity, e.g. SA01")
     homologated_on: date | None = Field(None, description="Date of the AIR self-homologation (EXI 29)")
     homologated_until: date | None = Field(None, description="Its end, three years after at most (EXI 29)")
@@ -64,8 +66,8 @@ class ApplicationSettings(_Part):
     """An application of the Mon espace santé catalogue whose tokens are served."""
 
     id: str = Field(description="Its client id, as in the azp claim")
-    name: str
-    editor: str
+    name: str = Field(description="Its name, in authors and traces")
+    editor: str = Field(description="Who makes it")
     oid: str = Field(description="OID of its editor's solution: the authority of its id as an author (SNR)")
 
 
@@ -73,8 +75,8 @@ class IssuerSettings(_Part):
     """A token issuer that is believed, and for which kind of caller."""
 
     issuer: str = Field(description="Exact value of the iss claim")
-    kind: Literal["professional", "structure", "citizen"]
-    audience: str = "dmp-facade"
+    kind: Literal["professional", "structure", "citizen"] = Field(description="Whose tokens it issues")
+    audience: str = Field("dmp-facade", description="What the aud claim must hold")
     algorithms: tuple[str, ...] = Field(("RS256",), description="Accepted algorithms; never read from a token")
     jwks_uri: str = Field("", description="Where the keys are; empty: the discovery document says it")
     discovery_uri: str = Field("", description="Empty: issuer + /.well-known/openid-configuration (not so at PSC)")
@@ -172,6 +174,63 @@ class DmpSettings(_Part):
     vihf: VihfSettings = Field(VihfSettings(), description="What the official text leaves open in a VIHF")
 
 
+class PreloadSettings(_Part):
+    """Temporary preloading before an appointment (référentiel 5.1, EXI 11, EXI 12): its limits can only be lowered."""
+
+    enabled: bool = Field(True, description="Accept orders to preload; what is kept already is removed in its time")
+    automatic: bool = Field(
+        True,
+        description="Fetch before the professional logs in, by AIR simplifié (référentiel 5.1.3); otherwise only when "
+        "the professional asks ($run)",
+    )
+    window_hours: float = Field(72, gt=0, le=72, description="Nothing is fetched earlier before the appointment")
+    lead_hours: float = Field(
+        24,
+        gt=0,
+        le=72,
+        description="How long before it data is fetched by itself; it is kept retention_hours from then",
+    )
+    retention_hours: float = Field(72, gt=0, le=72, description="What was fetched is removed after this time at most")
+    documents: int = Field(10, ge=1, le=10, description="Contents kept of one patient, for one professional")
+    patients: int = Field(50, ge=1, le=50, description="Patients preloaded in 24 hours, for one professional")
+    order_days: int = Field(
+        30, ge=1, le=90, description="How long before the appointment it may be ordered, logged in (assumed, EXI 23)"
+    )
+    sweep_seconds: float = Field(
+        30, gt=0, le=3600, description="How often each process looks for what is due and removes what is over"
+    )
+    lease_seconds: float = Field(
+        300, ge=1, description="A process that fetches and is not heard of so long is given up"
+    )
+    retry_seconds: float = Field(300, ge=1, description="How long after a failure of the DMP a fetch is tried again")
+
+
+class SupervisionSettings(_Part):
+    """Supervision of uses (RECO 01): what raises an alert, who is told, what suspends an access."""
+
+    every_seconds: float = Field(60.0, ge=0, description="How often new traces are looked through; 0: never")
+    thresholds: dict[str, int] = Field(
+        {}, description="Thresholds other than those of mappings/supervision/criteria.csv, by criterion; 0 turns it off"
+    )
+    usual_from: time = Field(time(6), description="From when on uses are at usual hours, in French legal time")
+    usual_until: time = Field(time(22), description="Until when; before usual_from: over midnight")
+    suspend: tuple[str, ...] = Field(
+        (), description="Criteria whose alert suspends the person's access until it is released; none by default"
+    )
+    suspension_stops_emergencies: bool = Field(False, description="A suspended person's emergencies are refused too")
+    readers: tuple[str, ...] = Field(
+        (), description="IdNat_PS of professionals who may read the alerts of their structure, as its software may"
+    )
+    webhook_url: str = Field("", description="https address told of each alert, without whom and whose record")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Signs what it is told (HMAC-SHA256)")
+
+    @model_validator(mode="after")
+    def _signed(self) -> SupervisionSettings:
+        if self.webhook_url and not self.webhook_secret.get_secret_value():
+            raise ValueError("webhook_url needs a webhook_secret: what it is told is signed")
+        return self
+
+
 class Settings(BaseSettings):
     """The settings of one facade."""
 
@@ -181,10 +240,34 @@ class Settings(BaseSettings):
     )
 
     public_url: str = Field("http://127.0.0.1:8000", description="What clients see before /fhir, /docs")
-    host: str = "127.0.0.1"
-    port: int = 8000
+    host: str = Field("127.0.0.1", description="Address the server listens on")
+    port: int = Field(8000, description="Port the server listens on")
     workers: int = Field(2, description="Server processes")
-    threads: int = Field(64, description="Requests served at once by one process")
+    threads: int = Field(
+        64, ge=1, description="Requests in work at once in one process; each may hold two connections of dmp.pool_size"
+    )
+    queue: int = Field(512, ge=0, description="Requests that wait for a thread in one process; beyond, 503 at once")
+    queue_seconds: float = Field(20.0, gt=0, description="Seconds one of them waits at most, then 503")
+    connections: int = Field(2000, ge=1, description="Connections open at once in one process, idle ones too")
+    headers_seconds: float = Field(
+        65.0,
+        gt=0,
+        description="Seconds until a (next) request has come up to its body; an idle connection is kept so long",
+    )
+    body_seconds: float = Field(60.0, gt=0, description="Seconds until a request's body has come; then 408")
+    header_count: int = Field(64, ge=1, description="Headers of a request at most; beyond, 431")
+    header_bytes: int = Field(48 * KILOBYTE, ge=1, description="Names and values of all headers at most; beyond, 431")
+    target_bytes: int = Field(8 * KILOBYTE, ge=1, description="Path and query of a request at most; beyond, 414")
+    large_at_once: int = Field(
+        1, ge=0, description="Large answers (100 results) read and written at once in one process; 0: no limit"
+    )
+    upload_bytes: int = Field(64 * MEGABYTE, ge=1, description="Bodies one process holds at once; beyond, 503")
+    stop_delay_seconds: float = Field(
+        0.0, ge=0, description="Seconds between not being ready (SIGTERM) and refusing connections, for a load balancer"
+    )
+    stop_seconds: int = Field(
+        75, ge=1, description="Seconds a stop or reload waits for requests in work and in the queue, then cuts them off"
+    )
     tls_certificate: Path | None = Field(
         None,
         description="PEM of the server's certificate and its chain: the facade then serves https (TLS 1.2 or more)",
@@ -195,6 +278,18 @@ class Settings(BaseSettings):
         None, description="PEM of the authorities of client certificates, for tokens bound to one (RFC 8705)"
     )
     database_url: str = Field("sqlite:///dmp-facade.db", description="SQLAlchemy URL of traces, consents, publications")
+    database_pool_size: int = Field(16, ge=1, description="Connections to the database at most, of each server process")
+    database_wait_seconds: float = Field(
+        10.0, gt=0, description="Seconds an act waits for a connection, or for another writer; then 503"
+    )
+    database_statement_seconds: float = Field(
+        30.0, gt=0, description="Seconds one statement may take, or a transaction be idle (PostgreSQL); then 503"
+    )
+    publication_pending_seconds: int = Field(
+        300,
+        description="Seconds after which a publication whose process fell silent is looked up at the DMP: longer than "
+        "the DMP is waited for (TD2.1: connect, read, answer_seconds), and than the clocks of two hosts may differ",
+    )
     seal_secrets: tuple[SecretStr, ...] = Field(
         (), description="Secrets of the sealed ids: the first seals, all open. At least 32 characters each"
     )
@@ -218,7 +313,9 @@ class Settings(BaseSettings):
         description="Cells the habilitation matrix does not know: allowed, refused (strict), or no matrix at all (off)",
     )
     emergency_minutes: int = Field(60, ge=1, description="How long one stated reason opens a record in an emergency")
+    preload: PreloadSettings = Field(PreloadSettings(), description="Preloading before an appointment (EXI 11, EXI 12)")
     trace_retention_days: int = Field(184, ge=1, description="How long traces are kept: six months (référentiel 5.5)")
+    supervision: SupervisionSettings = Field(SupervisionSettings(), description="Supervision of uses (RECO 01)")
     masking_statement_required: bool = Field(False, description="Masking-On-Behalf-Of-Holder is compulsory")
     traits_from_dmp: bool = Field(True, description="Fill the CDA header with the traits of TD0.2 where none are given")
     max_body_bytes: int = Field(16 * MEGABYTE, description="Largest request body; more is refused with 413")
@@ -230,10 +327,24 @@ class Settings(BaseSettings):
     compression: tuple[Literal["br", "gzip"], ...] = Field(
         ("br", "gzip"), description="Content codings of answers, preferred first; never of documents; empty: none"
     )
-    metrics_addresses: tuple[str, ...] = Field(
-        ("127.0.0.1", "::1"), description="Who may read /metrics: what it counts must not be an oracle"
+    console: Path | None = Field(
+        None,
+        description="File of readers, their tokens and patients: serves /console, where whoever opens it acts as any "
+        "of them. For demonstrations only: it needs test_identities",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    metrics_addresses: tuple[IPvAnyNetwork, ...] = Field(
+        (ip_network("127.0.0.1"), ip_network("::1")),
+        description="Addresses or networks that may read /metrics, and why /readyz is not ready: what is counted must "
+        "not be an oracle",
+    )
+    otel_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="OTLP receiver of the traces (HTTP, protobuf), without /v1/traces; empty: no traces are made. "
+        "Needs the extra dmp-facade[otel]; its headers and authorities as in OTEL_EXPORTER_OTLP_HEADERS, _CERTIFICATE",
+    )
+    otel_ratio: float = Field(1.0, ge=0, le=1, description="Part of the traces begun here that is kept")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
 
     @field_validator("seal_secrets")
     @classmethod
@@ -241,6 +352,21 @@ class Settings(BaseSettings):
         if any(len(secret.get_secret_value()) < 32 for secret in secrets):  # noqa: PLR2004 - said in the description
             raise ValueError("a seal secret has at least 32 characters")
         return secrets
+
+    @model_validator(mode="after")
+    def _console_for_demonstrations(self) -> Settings:
+        if self.console is not None and not self.test_identities:
+            raise ValueError("the console is for demonstrations: it needs test_identities")
+        return self
+
+    @model_validator(mode="after")
+    def _longer_than_the_dmp_is_waited_for(self) -> Settings:
+        dmp = self.dmp
+        connect = dmp.connect_timeouts.get("TD2.1", dmp.connect_timeout)
+        patience = connect + dmp.read_timeouts.get("TD2.1", dmp.read_timeout) + dmp.answer_seconds
+        if self.publication_pending_seconds <= patience:
+            raise ValueError(f"publication_pending_seconds is more than the DMP is waited for: {patience:g} (TD2.1)")
+        return self
 
     @field_validator("cors_origins")
     @classmethod

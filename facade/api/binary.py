@@ -27,6 +27,7 @@ from facade.domain.content import Buffer
 from facade.domain.errors import InvalidInput
 from facade.transactions.read_document import Content, Forms, Unchanged, retrieve_document
 from facade.translation.base64_file import Base64File
+from facade.translation.provenance import DMP, tagged
 
 blueprint = Blueprint("Binary", __name__, description="The bytes of a document")
 _XML_TYPES = ("application/xml", "text/xml")
@@ -40,6 +41,11 @@ def retrieve(id: str) -> Response:  # noqa: A002 - FHIR's own name
     forms = retrieve_document(services(), actor(), id, reader_has)
     if isinstance(forms, Unchanged):
         return not_modified(forms.version)
+    return content_answer(forms, id)
+
+
+def content_answer(forms: Forms, id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """A document in the form the client accepts. Raises InvalidInput ``document.accept-not-served`` (406)."""
     chosen = _choose(forms, _accepted())
     if chosen is None:
         return _as_binary(forms.natural, id)
@@ -78,7 +84,7 @@ def _around(data: str, content: Content, id: str) -> dict[str, Any]:  # noqa: A0
     return {
         "resourceType": "Binary",
         "id": id,
-        "meta": {"versionId": content.version},
+        "meta": tagged({"versionId": content.version}),
         "contentType": content.media_type,
         "data": data,
     }
@@ -114,5 +120,7 @@ def _streamed(content: Content) -> Response:
     response.content_length = len(data)
     # A CDA comes from third parties: it must never be rendered in the facade's own origin.
     response.headers["Content-Disposition"] = "attachment"
+    # A file has no meta.tag (référentiel EXI 13).
+    response.headers["Document-Provenance"] = DMP
     response.headers.update(etag(content.version))
     return response

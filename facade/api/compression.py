@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from flask import Flask, Response, request
 from flask_compress import Compress
 
-from facade.api.exchange import JSON, XML, body_bytes, services
+from facade.api.bodies import body_bytes
+from facade.api.exchange import JSON, XML, services
 from facade.domain.errors import InvalidInput
 
 _KINDS = [JSON, XML, "application/json"]

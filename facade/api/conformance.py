@@ -5,57 +5,31 @@ FHIR R4 terminology and conformance resources; référentiel DMP EXI 01 and Anne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response, current_app, request
 from flask_smorest import Blueprint
 
 from facade import knowledge
 from facade.api.bundles import searchset
-from facade.api.declared import Declaration, Parameter, declared, declares, operations
+from facade.api.declared import Declaration, Parameter, declared, instance_operations, operations
 from facade.api.exchange import fhir, services
-from facade.api.schemas import answer, refusals
+from facade.api.open_routes import CACHED, serves
+from facade.api.schemas import refusals
 from facade.domain.errors import InvalidInput, NotFound
 from facade.transactions.consent_tables import tables
 from facade.translation.conformance import conformance
 from facade.translation.operations import operation_definitions
 from facade.translation.search_parameters import search_parameters
 
-View = TypeVar("View", bound=Callable[..., Any])
 blueprint = Blueprint("conformance", __name__, description="What the facade's own resources are made of. No token.")
 _DATE = "2026-11-22"
 _URL = (Parameter("url", "uri", "Canonical URL"),)
-_REFUSALS = {
-    "401": "What is asked for is no FHIR id: not an address of this server, and all others need a token",
-    "404": "There is none of this id",
-}
 _NOTICE = {
     "200": {"description": "The notice", "content": {"text/plain": {"schema": {"type": "string"}}}},
     **refusals({"400": "There is no notice of this case"}),
 }
-_CACHED = {"Cache-Control": "public, max-age=3600", "Vary": "Accept"}
-
-
-def _serves(
-    path: str, declaration: Declaration, text: str, responses: Mapping[str, Any] | None = None
-) -> Callable[[View], View]:
-    """Register a public view: documented without a token. ``responses`` where it answers no resource."""
-
-    def register(view: View) -> View:
-        marked = declares(declaration)(view)
-        query = [
-            {"in": "query", "name": each.name, "description": each.text, "required": each.required}
-            | {"schema": {"type": "string"}}
-            for each in declaration.parameters
-        ]
-        found = {"200": {"description": text, "content": answer(declaration)}, **refusals(_REFUSALS)}
-        answers = found | dict(responses or {})
-        blueprint.route(path, methods=["GET"])(blueprint.doc(parameters=query, responses=answers, security=[])(marked))
-        return view
-
-    return register
 
 
 @cache
@@ -69,56 +43,61 @@ def _of_kind(kind: str) -> list[dict[str, Any]]:
             name: [(each.name, each.text, each.required) for each in parameters]
             for name, parameters in operations(current_app).items()
         }
-        return operation_definitions(knowledge.rows, inputs, _DATE)
+        return operation_definitions(knowledge.rows, inputs, instance_operations(current_app), _DATE)
     if kind != "SearchParameter":
         return [resource for (type_, _), resource in _own().items() if type_ == kind]
     served = ((each.resource, parameter.name) for each in declared(current_app) for parameter in each.parameters)
     return search_parameters(knowledge.rows, served)
 
 
-@_serves("/CodeSystem/<id>", Declaration("read", "CodeSystem"), "A CodeSystem of the facade")
+@serves(blueprint, "/CodeSystem/<id>", Declaration("read", "CodeSystem"), "A CodeSystem of the facade")
 def code_system(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """One CodeSystem."""
     return _one("CodeSystem", id)
 
 
-@_serves("/ValueSet/<id>", Declaration("read", "ValueSet"), "A ValueSet of the facade")
+@serves(blueprint, "/ValueSet/<id>", Declaration("read", "ValueSet"), "A ValueSet of the facade")
 def value_set(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """One ValueSet."""
     return _one("ValueSet", id)
 
 
-@_serves("/StructureDefinition/<id>", Declaration("read", "StructureDefinition"), "A profile of the facade")
+@serves(blueprint, "/StructureDefinition/<id>", Declaration("read", "StructureDefinition"), "A profile of the facade")
 def structure_definition(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """One StructureDefinition."""
     return _one("StructureDefinition", id)
 
 
-@_serves("/SearchParameter/<id>", Declaration("read", "SearchParameter"), "A search parameter of PDSm or MHD")
+@serves(blueprint, "/SearchParameter/<id>", Declaration("read", "SearchParameter"), "A search parameter of PDSm or MHD")
 def search_parameter(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """One SearchParameter."""
     return _one("SearchParameter", id)
 
 
-@_serves("/OperationDefinition/<id>", Declaration("read", "OperationDefinition"), "An operation of the facade")
+@serves(
+    blueprint, "/OperationDefinition/<id>", Declaration("read", "OperationDefinition"), "An operation of the facade"
+)
 def operation_definition(id: str) -> Response:  # noqa: A002 - FHIR's own name
     """One OperationDefinition."""
     return _one("OperationDefinition", id)
 
 
-@_serves("/CodeSystem", Declaration("search-type", "CodeSystem", _URL), "The CodeSystems, or the one of a URL")
+@serves(
+    blueprint, "/CodeSystem", Declaration("search-type", "CodeSystem", _URL), "The CodeSystems, or the one of a URL"
+)
 def code_systems() -> Response:
     """Search by canonical URL."""
     return _all("CodeSystem")
 
 
-@_serves("/ValueSet", Declaration("search-type", "ValueSet", _URL), "The ValueSets, or the one of a URL")
+@serves(blueprint, "/ValueSet", Declaration("search-type", "ValueSet", _URL), "The ValueSets, or the one of a URL")
 def value_sets() -> Response:
     """Search by canonical URL."""
     return _all("ValueSet")
 
 
-@_serves(
+@serves(
+    blueprint,
     "/StructureDefinition",
     Declaration("search-type", "StructureDefinition", _URL),
     "The StructureDefinitions, or the one of a URL",
@@ -128,7 +107,8 @@ def structure_definitions() -> Response:
     return _all("StructureDefinition")
 
 
-@_serves(
+@serves(
+    blueprint,
     "/OperationDefinition",
     Declaration("search-type", "OperationDefinition", _URL),
     "The operations of the facade, or the one of a URL",
@@ -138,7 +118,8 @@ def served_operations() -> Response:
     return _all("OperationDefinition")
 
 
-@_serves(
+@serves(
+    blueprint,
     "/SearchParameter",
     Declaration("search-type", "SearchParameter", _URL),
     "The search parameters that FHIR R4 does not define, or the one of a URL",
@@ -148,7 +129,8 @@ def served_search_parameters() -> Response:
     return _all("SearchParameter")
 
 
-@_serves(
+@serves(
+    blueprint,
     "/Consent/$information-notice",
     Declaration("", "Consent", (Parameter("case", "token", "1, 2 or 3, as in Annexe 4", required=True),)),
     "The notice, as text to show",
@@ -160,7 +142,7 @@ def information_notice() -> Response:
     case = request.args.get("case", "")
     if case not in notices:
         raise InvalidInput.of("notice.case", "case", available=", ".join(notices))
-    headers = {"Content-Language": "fr", **_CACHED}
+    headers = {"Content-Language": "fr", **CACHED}
     return Response(notices[case], content_type="text/plain; charset=utf-8", headers=headers)
 
 
@@ -168,10 +150,10 @@ def _one(kind: str, name: str) -> Response:
     found = next((resource for resource in _of_kind(kind) if resource["id"] == name), None)
     if found is None:
         raise NotFound.of("resource.unknown")
-    return fhir(found, headers=_CACHED)
+    return fhir(found, headers=CACHED)
 
 
 def _all(kind: str) -> Response:
     url = request.args.get("url")
     found = [resource for resource in _of_kind(kind) if url in (None, resource["url"])]
-    return fhir(searchset(services().settings.fhir_base, found, total=len(found)), headers=_CACHED)
+    return fhir(searchset(services().settings.fhir_base, found, total=len(found)), headers=CACHED)

@@ -27,6 +27,7 @@ from facade.api.exchange import (
     preference,
     services,
 )
+from facade.api.idempotency import idempotency_key
 from facade.api.interactions import interaction
 from facade.api.versions import etag, expected_version
 from facade.domain.errors import InvalidInput, NotFound, Problem
@@ -51,7 +52,8 @@ _UPDATE = Declaration("update", "Consent", profiles=(PROFILE,), body=f"{JSON} {X
 @interaction(blueprint, "POST", "/Consent", _CREATE, 201)
 def create() -> Response:
     """Record one statement of the patient, or declare oneself authorised (TD0.3). A reason is never accepted."""
-    recorded = consents.record_consent(services(), actor(), _body())
+    resource = _body()
+    recorded = consents.record_consent(services(), actor(), resource, key=idempotency_key())
     location = {"Location": _url(recorded.id)}
     return _answer(recorded, 201, location)
 

@@ -32,11 +32,13 @@ _SENT = (
 )
 _READ = (
     "Content-Disposition",
+    "Document-Provenance",
     "ETag",
     "Last-Modified",
     "Link",
     "Location",
     "Retry-After",
+    "Still-Owed",
     "WWW-Authenticate",
     "X-Request-Id",
 )

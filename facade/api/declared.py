@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from flask import Flask
 
 View = TypeVar("View", bound=Callable[..., Any])
-_MARK = "_fhir_declarations"
+_MARK, _INSTANCE = "_fhir_declarations", "/<id>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ class Parameter:
 class Declaration:
     """One interaction of a route. ``resource`` is empty for a system interaction (``transaction``).
 
-    ``includes`` are values of _include that ask for nothing more than a match contains.
+    ``raw`` answers are no resource but a file. ``includes`` are values of _include that ask for nothing more than a
+    match contains.
     """
 
     interaction: str
@@ -42,6 +43,7 @@ class Declaration:
     conditional_read: bool = False
     body: str = ""
     includes: tuple[str, ...] = ()
+    raw: bool = False
 
 
 def declares(declaration: Declaration) -> Callable[[View], View]:
@@ -71,7 +73,18 @@ def operations(app: Flask) -> dict[tuple[str, str], tuple[Parameter, ...]]:
         path, separator, name = rule.rule.rpartition("/$")
         if separator:
             declarations = declarations_of(app.view_functions[rule.endpoint])
-            found[path.rpartition("/")[2], name] = tuple(each for one in declarations for each in one.parameters)
+            resource = path.removesuffix(_INSTANCE).rpartition("/")[2]
+            found[resource, name] = tuple(each for one in declarations for each in one.parameters)
+    return found
+
+
+def instance_operations(app: Flask) -> dict[tuple[str, str], bool]:
+    """The operations on one resource (``/fhir/Task/<id>/$name``); those that are posted change it."""
+    found: dict[tuple[str, str], bool] = {}
+    for rule in app.url_map.iter_rules():
+        path, separator, name = rule.rule.rpartition("/$")
+        if separator and path.endswith(_INSTANCE):
+            found[path.removesuffix(_INSTANCE).rpartition("/")[2], name] = "POST" in (rule.methods or set())
     return found
 
 

@@ -9,6 +9,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from facade.api import searching
+from facade.api.bodies import body_bytes
 from facade.api.conditions import not_modified, reader_has, unique_id_of
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
@@ -16,7 +17,6 @@ from facade.api.exchange import (
     JSON,
     XML,
     actor,
-    body_bytes,
     body_with_files,
     empty,
     error_table,
@@ -29,6 +29,7 @@ from facade.api.exchange import (
 )
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
+from facade.api.obligations import owed_headers, owed_issues
 from facade.api.outcomes import outcome
 from facade.api.versions import etag, expected_version_id, last_modified
 from facade.domain.errors import InvalidInput, Problem
@@ -104,6 +105,7 @@ def create() -> Response:
         **etag(published.entries[0].version_id),
         **last_modified(stored),
         **queued(published),
+        **owed_headers(published.owed),
     }
     return _created(stored, published, headers)
 
@@ -222,7 +224,7 @@ def _created(stored: dict[str, Any], published: publishing.Published, headers: d
     if wanted == "minimal":
         return empty(201, headers)
     if wanted == "OperationOutcome":
-        return fhir(outcome(publication_issues(published)), 201, headers)
+        return fhir(outcome([*publication_issues(published), *owed_issues(published.owed)]), 201, headers)
     return fhir(stored, 201, headers)
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import traceback
+from http import HTTPStatus
 
-from flask import Response, g, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from facade.api.exchange import error_table, fhir, language
-from facade.domain.errors import FacadeError, InvalidInput
+from facade.domain.errors import FacadeError, InvalidInput, Unauthenticated
+from facade.observability import metrics
 from facade.observability.logs import log_unexpected
 
 
 def answer_error(error: FacadeError) -> Response:
     """An error raised on purpose, with the status and texts of its table row."""
     table = error_table()
+    if isinstance(error, Unauthenticated):
+        metrics.observe_token_refusal(error.problems[0].code)
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
-    return fhir(table.outcome(error, language()), table.status(error), headers)
+    status = table.status(error)
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        # The rest of the body may still come: it is not the next request (RFC 9110 section 15.5.9).
+        headers["Connection"] = "close"
+    return fhir(table.outcome(error, language()), status, headers)
 
 
 def answer_http(error: HTTPException) -> Response:
@@ -32,6 +39,5 @@ def answer_http(error: HTTPException) -> Response:
 
 def answer_unexpected(error: Exception) -> Response:
     """A defect: a fixed text for the client, class and place for the log."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    log_unexpected(type(error).__name__, f"{frame.name}:{frame.lineno}", g.get("correlation_id", ""))
+    log_unexpected(error)
     return answer_error(FacadeError.of("server.unexpected"))

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from threading import BoundedSemaphore
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import orjson
 from flask import Response, current_app, g, request
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
+from facade.api.bodies import body_bytes
 from facade.api.outcomes import ErrorTable
 from facade.domain.access import Purpose
-from facade.domain.errors import FacadeError, InvalidInput, Problem
+from facade.domain.errors import InvalidInput
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
 from facade.translation import attachment, fhir_xml
@@ -28,13 +30,8 @@ XML = "application/fhir+xml"
 FORM = "application/x-www-form-urlencoded"
 _JSON_TYPES = {JSON, "application/json", "text/json", "application/json+fhir", "json"}
 _XML_TYPES = {XML, "application/xml", "text/xml", "application/xml+fhir", "xml"}
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
-_GATE_SECONDS, _BUSY_SECONDS = 0.25, 5
 _MAX_DEPTH = 60
 _MAX_ELEMENTS = 20_000
-_CHUNK = 256 * 1024
-# A client that is still sending when it is refused must be able to finish, or it sees a broken connection, not a 413.
-_DRAIN_FACTOR = 4
 
 
 def services() -> Services:
@@ -69,14 +66,7 @@ def actor() -> Actor:
         secret=_flag("Connexion-Secrete"),
         on_behalf_of_holder=_flag("Masking-On-Behalf-Of-Holder"),
         correlation_id=g.correlation_id,
-        traceparent=g.traceparent,
     )
-
-
-def traceparent() -> str:
-    """The W3C traceparent of the request when it is well formed, else empty."""
-    value = request.headers.get("traceparent", "")
-    return value if _TRACEPARENT.match(value) else ""
 
 
 def preference(default: str = "representation") -> str:
@@ -88,39 +78,6 @@ def preference(default: str = "representation") -> str:
 def strict() -> bool:
     """Whether the client wants unknown parameters refused (``Prefer: handling=strict``)."""
     return "handling=strict" in request.headers.get("Prefer", "").replace(" ", "")
-
-
-def body_bytes(limit: int) -> bytearray:
-    """The request body. Raises InvalidInput ``body.too-large`` before more than ``limit`` bytes are kept.
-
-    Bodies that come slowly, or never, may hold half of the threads: above that FacadeError ``busy`` (503), so that
-    reading and health checks go on.
-    """
-    gate: BoundedSemaphore = current_app.extensions["dmp_facade_bodies"]
-    if not gate.acquire(timeout=_GATE_SECONDS):
-        raise FacadeError(Problem("busy"), retry_after=_BUSY_SECONDS)
-    try:
-        return _read_body(limit)
-    finally:
-        gate.release()
-
-
-def _read_body(limit: int) -> bytearray:
-    declared = request.content_length
-    if declared is not None and declared > limit:
-        _drain(min(declared, limit * _DRAIN_FACTOR))
-        raise InvalidInput.of("body.too-large", limit=str(limit))
-    stream = request.environ["wsgi.input"]
-    if declared is not None:
-        return _read_exactly(stream, declared)
-    if "chunked" not in request.headers.get("Transfer-Encoding", "").lower():
-        return bytearray()
-    body = bytearray()
-    while chunk := stream.read(_CHUNK):
-        body += chunk
-        if len(body) > limit:
-            raise InvalidInput.of("body.too-large", limit=str(limit))
-    return body
 
 
 def posted_parameters() -> list[tuple[str, str]]:
@@ -222,15 +179,26 @@ def wants_xml() -> bool:
     asked = request.args.get("_format", "").replace(" ", "+")
     if asked:
         return _kind_of(asked.split(";")[0], "_format")
-    best = accepted().best_match([JSON, XML, *sorted((_JSON_TYPES | _XML_TYPES) - {"json", "xml"})])
+    accept = request.headers.get("Accept", "")
+    best = _best_of(accept)
     if best is None and accepted():
-        raise InvalidInput.of("accept.not-served", "Accept", value=request.headers.get("Accept", "")[:80])
+        raise InvalidInput.of("accept.not-served", "Accept", value=accept[:80])
     return best in _XML_TYPES if best else False
+
+
+@lru_cache(maxsize=64)  # asked twice for each request, and clients have few ways of saying it
+def _best_of(accept: str) -> str | None:
+    return _media_types(accept).best_match([JSON, XML, *sorted((_JSON_TYPES | _XML_TYPES) - {"json", "xml"})])
 
 
 def accepted() -> MIMEAccept:
     """The media types of Accept, without their parameters (``fhirVersion``, ``charset``)."""
-    return MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in request.accept_mimetypes])
+    return _media_types(request.headers.get("Accept", ""))
+
+
+def _media_types(accept: str) -> MIMEAccept:
+    found = parse_accept_header(accept, MIMEAccept)
+    return MIMEAccept([(name.partition(";")[0].strip(), quality) for name, quality in found])
 
 
 def fhir(resource: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -275,17 +243,3 @@ def _flag(header: str) -> bool:
 def _percent_decoded(name: str) -> str:
     """A header whose text may hold accents: percent-encoded UTF-8, since HTTP carries ASCII only."""
     return unquote(request.headers.get(name, ""), errors="replace")
-
-
-def _drain(amount: int) -> None:
-    stream = request.environ["wsgi.input"]
-    while amount > 0 and (chunk := stream.read(min(_CHUNK, amount))):
-        amount -= len(chunk)
-
-
-def _read_exactly(stream: Any, amount: int) -> bytearray:
-    """The body in one buffer that grows in place: never joined from pieces."""
-    body = bytearray()
-    while len(body) < amount and (chunk := stream.read(min(_CHUNK, amount - len(body)))):
-        body += chunk
-    return body

@@ -7,8 +7,9 @@ from typing import Any
 from flask import Response, request
 from flask_smorest import Blueprint
 
+from facade.api.bodies import body_bytes
 from facade.api.declared import Declaration
-from facade.api.exchange import JSON, XML, actor, body_bytes, body_resource, fhir, services
+from facade.api.exchange import JSON, XML, actor, body_resource, fhir, services
 from facade.api.interactions import interaction
 from facade.domain.content import Buffer
 from facade.domain.errors import InvalidInput

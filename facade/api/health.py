@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
-from flask import Response, jsonify, request
+from flask import Response, current_app, jsonify, request
 from flask_smorest import Blueprint
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.exceptions import NotFound
 
 from facade.api.exchange import services
 from facade.api.schemas import refusals
+from facade.api.security import comes_from
+from facade.observability.exposition import CONTENT_TYPE_LATEST, exposition
 from facade.transactions.readiness import readiness, warnings
 
 blueprint = Blueprint("health", __name__, description="Liveness, readiness, metrics")
@@ -19,7 +19,7 @@ _STATE = {"application/json": {"schema": {"type": "object", "required": ["status
 _ALIVE = {"200": {"description": "The process answers", "content": _STATE}}
 _READY = {
     "200": {"description": "Every part is usable", "content": _STATE},
-    "503": {"description": "The parts that are not usable, in words", "content": _STATE},
+    "503": {"description": "A part is not usable: to the operator, which and why", "content": _STATE},
 }
 _METRICS = {
     "200": {"description": "Prometheus text format", "content": {"text/plain": {"schema": {"type": "string"}}}},
@@ -37,10 +37,11 @@ def alive() -> Response:
 @blueprint.route("/readyz")
 @blueprint.doc(responses=_READY, security=[])
 def ready() -> Response:
-    """Database, DMP and certificates."""
-    problems = readiness(services())
-    status = "not ready" if problems else "ready"
-    response = jsonify(status=status, problems=problems, warnings=warnings(services()))
+    """Database, disk, DMP, certificates, keys of the issuers. What is wrong is told to the operator only."""
+    stopping: Callable[[], bool] = current_app.extensions["dmp_facade_stopping"]
+    problems = ["the server is stopping"] if stopping() else readiness(services())
+    told = {"problems": problems, "warnings": warnings(services())} if _from_operator() else {}
+    response = jsonify(status="not ready" if problems else "ready", **told)
     response.status_code = 503 if problems else 200
     return response
 
@@ -49,10 +50,12 @@ def ready() -> Response:
 @blueprint.doc(responses=_METRICS, security=[])
 def metrics() -> Response:
     """Metrics of all server processes."""
-    if request.remote_addr not in services().settings.metrics_addresses:
+    if not _from_operator():
         raise NotFound
-    registry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    return Response(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _from_operator() -> bool:
+    """Whether the connection is one of the operator's own: what a proxy hands on may come from anywhere."""
+    handed_on = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
+    return not handed_on and comes_from(services().settings.metrics_addresses)

@@ -26,13 +26,16 @@ _REFUSALS = {
     "406": "None of the formats of Accept or _format is served",
     "409": "The state of the record or of the document forbids it",
     "410": "The document was there and is no longer available",
+    "414": "The address is over the limit",
     "422": "The request is understood and breaks a rule; the OperationOutcome names element, value and rule",
+    "431": "The headers are too many or too large",
     "500": "A defect of the facade; nothing of the request is repeated",
     "501": "The DMP does not serve this",
     "502": "The DMP refused or answered wrongly",
     "503": "The DMP or the facade is not available; see Retry-After",
 }
 _BODY_REFUSALS = {
+    "408": "The body did not come in time",
     "413": "The body is over the limit",
     "415": "The media type of the body is not accepted",
 }
@@ -89,7 +92,7 @@ def interaction(
     def register(view: View) -> View:
         @wraps(view)
         def negotiated(**path: str) -> Response:
-            if declaration.resource != "Binary":
+            if not _is_raw(declaration):
                 wants_xml()
             return view(**path)
 
@@ -102,7 +105,7 @@ def interaction(
 
 
 def _documentation(declaration: Declaration, success: tuple[int, ...]) -> dict[str, Any]:
-    raw = {"*/*": {"schema": {"type": "string", "format": "binary"}}} if declaration.resource == "Binary" else {}
+    raw = {"*/*": {"schema": {"type": "string", "format": "binary"}}} if _is_raw(declaration) else {}
     if declaration.conditional_create:
         success = (*success, 200)
     served = schemas.answer(declaration) | raw
@@ -118,6 +121,10 @@ def _documentation(declaration: Declaration, success: tuple[int, ...]) -> dict[s
     if declaration.body:
         documentation["requestBody"] = {"required": True, "content": schemas.body(declaration)}
     return documentation
+
+
+def _is_raw(declaration: Declaration) -> bool:
+    return declaration.raw or declaration.resource == "Binary"
 
 
 def _queries(declaration: Declaration) -> list[dict[str, Any]]:

@@ -91,7 +91,8 @@ def _shortened(resource: dict[str, Any], wanted: Asked) -> dict[str, Any]:
     if contained := _referenced(resource.get("contained", []), short):
         short["contained"] = contained
     tag = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-    return short | {"meta": resource.get("meta", {}) | {"tag": [tag]}}
+    meta = resource.get("meta", {})
+    return short | {"meta": meta | {"tag": [*meta.get("tag", ()), tag]}}
 
 
 def _referenced(contained: list[dict[str, Any]], short: dict[str, Any]) -> list[dict[str, Any]]:

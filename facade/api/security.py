@@ -1,18 +1,17 @@
-"""Every FHIR request passes here first: correlation id, token, caller. What is public is listed, not forgotten.
+"""Every FHIR request passes here first: token, caller. What is public is listed, not forgotten.
 
-RFC 6750 (Bearer), RFC 8705 (certificate-bound tokens), RFC 9440 (Client-Cert from a trusted proxy), W3C Trace Context.
+RFC 6750 (Bearer), RFC 8705 (certificate-bound tokens), RFC 9440 (Client-Cert from a trusted proxy).
 """
 
 from __future__ import annotations
 
 import base64
-import re
-import uuid
-from ipaddress import IPv6Address, ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from flask import Response, g, request
 
-from facade.api.exchange import services, traceparent
+from facade.api.exchange import services
 from facade.identity.tokens import thumbprint
 
 # Where the server leaves the client certificate of a TLS connection, as DER. No header can have this name.
@@ -31,6 +30,7 @@ PUBLIC = {
     "conformance.value_sets",
     "metadata.metadata",
     "metadata.smart_configuration",
+    "obligations.what_is_owed",
     "health.alive",
     "health.ready",
     "health.metrics",
@@ -38,23 +38,16 @@ PUBLIC = {
     "docs.asset",
     "docs.document",
 }
-_CORRELATION = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
-# Hexadecimal, as a UUID or a W3C trace id is: no room for the words of a reason (EXI 02).
-_WORDLESS = re.compile(r"^[0-9A-Fa-f-]{8,64}$")
-_SAFE = ("GET", "HEAD", "OPTIONS")
+CONSOLE = "console"
 
 
 def identify() -> None:
-    """Give the request its correlation id and, unless its route is public, its verified caller.
+    """Give the request, unless its route is public, its verified caller.
 
-    The id that comes with a statement of the patient is kept only where it can hold no word.
     Raises Unauthenticated for a missing or wrong token, before the body is read or anything else is done.
     """
-    given = request.headers.get("X-Request-Id", "")
-    accepted = _WORDLESS if request.blueprint == "Consent" and request.method not in _SAFE else _CORRELATION
-    g.correlation_id = given if accepted.match(given) else str(uuid.uuid4())
-    g.traceparent = traceparent()
-    if request.endpoint in PUBLIC or request.method == "OPTIONS":
+    # The console gives no token of its own: it is a client of the API, and shows what the API answers.
+    if request.endpoint in PUBLIC or request.blueprint == CONSOLE or request.method == "OPTIONS":
         return
     g.caller = services().verifier.verify(
         request.headers.get("Authorization"),
@@ -80,18 +73,19 @@ def _certificate() -> str | None:
     A trusted proxy hands it over in a header, and its own certificate is not its client's; of anybody else it is the
     certificate of the TLS connection, and the header is ignored.
     """
-    der = _handed_over() if _from_trusted_proxy() else request.environ.get(CLIENT_CERTIFICATE)
+    der = _handed_over() if comes_from(services().settings.trusted_proxies) else request.environ.get(CLIENT_CERTIFICATE)
     return thumbprint(der) if der else None
 
 
-def _from_trusted_proxy() -> bool:
+def comes_from(networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether the connection of the request comes from one of these networks."""
     try:
         peer = ip_address(request.remote_addr or "")
     except ValueError:
         return False
     if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
         peer = peer.ipv4_mapped
-    return any(peer in network for network in services().settings.trusted_proxies)
+    return any(peer in network for network in networks)
 
 
 def _handed_over() -> bytes | None:

@@ -14,6 +14,7 @@ from facade.api.document_reference import publication_issues, queued
 from facade.api.exchange import JSON, XML, actor, body_with_files, error_table, fhir, language, preference, services
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
+from facade.api.obligations import owed_headers, owed_issues
 from facade.api.outcomes import outcome
 from facade.domain.errors import InvalidInput, Problem
 from facade.domain.ins import INS
@@ -46,10 +47,12 @@ def transaction() -> Response:
     entries, wanted = response["entry"], preference("minimal")
     if wanted == "OperationOutcome":
         _tell(entries[0], publication_issues(published))
+        for part, owed in zip(parts.documents, published.owed, strict=bool(published.owed)):
+            _tell(entries[part.index], owed_issues([owed]))
     if wanted == "representation":
         for part, resource in zip(parts.documents, published.resources, strict=True):
             entries[part.index]["resource"] = resource
-    return fhir(response, headers=queued(published))
+    return fhir(response, headers={**queued(published), **owed_headers(published.owed)})
 
 
 def _already_there(parts: SubmissionParts, patient: INS) -> list[Existing] | None:

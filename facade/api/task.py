@@ -1,85 +1,153 @@
-"""Task: how far something got that the facade was asked to do later (secure messaging)."""
+"""Task: what the facade is asked to do later or for a while. ``Task.code`` says what for; the id's first word too.
+
+FHIR R4 Task (workflow). Each kind of task is a module of its own, found by its code and by its ids; a task is known to
+who asked for it only.
+"""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from typing import Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
 
+from facade.api import task_preload, task_send
+from facade.api.binary import content_answer
 from facade.api.bundles import searchset
 from facade.api.declared import Declaration, Parameter
-from facade.api.exchange import FORM, actor, error_table, fhir, language, posted_parameters, services
-from facade.api.interactions import interaction
-from facade.api.search_values import PATIENT, Params, intersection, not_understood, number, one_patient, tokens
-from facade.domain.errors import InvalidInput, Problem
-from facade.transactions.tasks import CODES, Wanted, find_tasks, read_task
-from facade.translation.task_out import STATUSES
-
-blueprint = Blueprint("Task", __name__, description="What the facade was asked to do later")
-_STATUSES = tuple(dict.fromkeys(STATUSES.values()))
-_SEARCH = (
-    Parameter(
-        "status", "token", "Task.status: requested, in-progress, completed, failed, on-hold, cancelled, received"
-    ),
-    Parameter("code", "token", "Kind of Task: send"),
-    Parameter("patient", "reference", "Patient/{id} as this server gave it: own requests only"),
-    Parameter("patient.identifier", "token", "INS of the patient, system|value: own requests only"),
+from facade.api.exchange import (
+    FORM,
+    JSON,
+    XML,
+    body_resource,
+    empty,
+    error_table,
+    fhir,
+    language,
+    posted_parameters,
+    preference,
+    services,
+    strict,
 )
-_UNDERSTOOD = {*PATIENT, "status", "code", "_count", "_offset", "_format", "_pretty"}
-_BY_POST = Declaration("search-type", "Task", _SEARCH, body=FORM)
-_DEFAULT_COUNT = 50
+from facade.api.interactions import interaction
+from facade.api.search_values import Params
+from facade.api.versions import last_modified
+from facade.domain.errors import InvalidInput, Problem
+from facade.translation import validation
+from facade.translation.resources import child, codings
+
+blueprint = Blueprint("Task", __name__, description="What is to be done later, or was asked for: preloads, messages")
+# What a client orders by POST; a message is asked for by $send or with a publication.
+_ORDERED = {task_preload.CODE: task_preload}
+_CODES = (task_preload.CODE, task_send.CODE)
+_SEARCH = (
+    Parameter("patient.identifier", "token", "INS of the patient: system|value"),
+    Parameter("patient", "reference", "Patient/{id} as this server gave it"),
+    Parameter(
+        "status", "token", "requested, in-progress, completed, failed; of messages also on-hold, cancelled, received"
+    ),
+    Parameter("code", "token", "preload or send: one kind at a time", required=True),
+    Parameter("_id", "token", "Ids of Tasks (preloads)"),
+)
+_DOCUMENT = Parameter("document", "token", "Id of a DocumentReference of $preloaded", required=True)
+_KNOWN = {each.name for each in _SEARCH} | {"_format", "_pretty"}
 
 
-@interaction(blueprint, "GET", "/Task/<id>", Declaration("read", "Task"), 200)
-def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
-    """One Task of the caller's structure; its document, patient and recipient for the one who asked."""
-    return fhir(read_task(services(), actor(), id, language()))
+@interaction(blueprint, "POST", "/Task", Declaration("create", "Task", body=f"{JSON} {XML}"), 201)
+def create() -> Response:
+    """Order a preload: metadata or contents before an appointment (référentiel EXI 11, EXI 12)."""
+    resource = body_resource("Task")
+    validation.validate_resource(resource, "Task")
+    made = _kind_of(resource).create(resource)
+    headers = {"Location": _url(made["id"]), **last_modified(made)}
+    return empty(201, headers) if preference() == "minimal" else fhir(made, 201, headers)
 
 
 @interaction(blueprint, "GET", "/Task", Declaration("search-type", "Task", _SEARCH), 200)
 def search() -> Response:
-    """The Tasks of the caller's structure, newest first."""
+    """Own preloads, or the messages of the caller's structure, the latest first."""
     return _search(list(request.args.items(multi=True)))
 
 
-@interaction(blueprint, "POST", "/Task/_search", _BY_POST, 200)
+@interaction(blueprint, "POST", "/Task/_search", Declaration("search-type", "Task", _SEARCH, body=FORM), 200)
 def search_by_post() -> Response:
     """The same with the parameters in a form body."""
     return _search(posted_parameters())
 
 
 def _search(params: Params) -> Response:
-    parts = services()
-    problems: list[Problem] = []
-    ignored = not_understood(params, _UNDERSTOOD, problems)
-    statuses = tokens(params, "status", _STATUSES, problems)
-    codes = tokens(params, "code", CODES, problems)
-    if problems:
-        raise InvalidInput(problems)
-    count = max(1, min(number(params, "_count", _DEFAULT_COUNT), parts.settings.max_page))
-    offset = number(params, "_offset", 0)
-    named = any(name in PATIENT for name, _ in params)
-    patient = one_patient(params) if named else None
-    wanted = Wanted(intersection(codes), intersection(statuses), patient, offset, count)
-    tasks, more = find_tasks(parts, actor(), wanted, language())
-    kept = [(name, value) for name, value in params if name in ("status", "code")]
-    if patient is not None:
-        kept.append(("patient", parts.ids.seal_patient(patient)))
-    address = f"{parts.settings.fhir_base}/Task"
-    links = [_link(address, kept, "self", offset, count)]
-    if more:
-        links.append(_link(address, kept, "next", offset + count, count))
+    codes = {value.rpartition("|")[2] for name, values in params if name == "code" for value in values.split(",")}
+    if codes == {task_send.CODE}:
+        return task_send.search(params)
+    if codes != {task_preload.CODE}:
+        raise InvalidInput.of("search.task-code", "code", available=", ".join(_CODES))
+    ignored = [name for name, _ in params if name not in _KNOWN]
+    if ignored and strict():
+        raise InvalidInput.of("search.parameter-unknown", ignored[0], name=ignored[0][:40])
+    found = task_preload.search(list(params))
+    table = error_table()
     issues = [
-        error_table().issue(Problem("search.parameter-ignored", (name,), {"name": name}, "information"), language())
+        table.issue(Problem("search.parameter-ignored", (name,), {"name": name[:40]}, "information"), language())
         for name in ignored
     ]
-    # How many there are in all is not counted: the page says whether there are more.
-    bundle = searchset(parts.settings.fhir_base, tasks, total=0, links=links, issues=issues)
-    del bundle["total"]
-    return fhir(bundle)
+    return fhir(searchset(services().settings.fhir_base, found, total=len(found), issues=issues))
 
 
-def _link(address: str, kept: list[tuple[str, str]], relation: str, offset: int, count: int) -> dict[str, str]:
-    page = [*kept, ("_count", str(count)), *([("_offset", str(offset))] if offset else [])]
-    return {"relation": relation, "url": f"{address}?{urlencode(page)}"}
+@interaction(blueprint, "GET", "/Task/<id>", Declaration("read", "Task"), 200)
+def read(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """One task as it stands: an own preload, or a message of the caller's structure."""
+    if id.startswith(task_preload.PREFIX):
+        return _shown(task_preload.read(id))
+    return fhir(task_send.read(id))
+
+
+@interaction(blueprint, "DELETE", "/Task/<id>", Declaration("delete", "Task"), 204)
+def delete(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """Remove a task, with everything that is held for it."""
+    task_preload.delete(id)
+    return empty(204, {})
+
+
+@interaction(blueprint, "POST", "/Task/<id>/$run", Declaration("", "Task"), 200)
+def run(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """Fetch now what was ordered, three days before the appointment at the earliest: TD0.2, TD3.1, TD3.2."""
+    return _shown(task_preload.run(id))
+
+
+@interaction(blueprint, "POST", "/Task/<id>/$end", Declaration("", "Task"), 200)
+def end(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """The episode of care is over: what is held is removed now."""
+    return _shown(task_preload.end(id))
+
+
+@interaction(blueprint, "GET", "/Task/<id>/$preloaded", Declaration("", "Task"), 200)
+def preloaded(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """What was preloaded: a collection of DocumentReferences. The DMP is not asked."""
+    return fhir(task_preload.preloaded(id, _url(id)))
+
+
+_CONTENT = Declaration("", "Task", (_DOCUMENT,), raw=True)
+
+
+@interaction(blueprint, "GET", "/Task/<id>/$preloaded-content", _CONTENT, 200)
+def preloaded_content(id: str) -> Response:  # noqa: A002 - FHIR's own name
+    """The content of one preloaded document, in the form the client accepts, as Binary gives it."""
+    document = request.args.get("document", "")
+    return content_answer(task_preload.content(id, document), document)
+
+
+def _kind_of(resource: dict[str, Any]) -> Any:
+    """The kind of task a new one is. Raises InvalidInput ``task.code``."""
+    given = [coding["code"] for coding in codings(child(resource, "code"))]
+    kind = next((_ORDERED[code] for code in given if code in _ORDERED), None)
+    if kind is None:
+        raise InvalidInput.of("task.code", "Task.code", available=", ".join(_ORDERED))
+    return kind
+
+
+def _shown(task: dict[str, Any]) -> Response:
+    return fhir(task, headers=last_modified(task))
+
+
+def _url(task_id: str) -> str:
+    return f"{services().settings.fhir_base}/Task/{task_id}"

@@ -1,22 +1,27 @@
 """One exchange with the DMP: VIHF, envelope, HTTPS, answer; with retries for reads and a circuit per service.
 
-What is retried, counted, timed and logged is decided here, once for all transactions. Nothing logged names a patient,
-a person, a document or a token.
+What is retried, counted and timed is decided here, once for all transactions; an observer is told.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-import structlog
-from pybreaker import STATE_CLOSED, CircuitBreaker, CircuitBreakerError, CircuitMemoryStorage
+from pybreaker import (
+    STATE_CLOSED,
+    CircuitBreaker,
+    CircuitBreakerError,
+    CircuitBreakerListener,
+    CircuitMemoryStorage,
+)
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from facade.dmp import soap
@@ -27,11 +32,33 @@ from facade.dmp.soap import SoapAnswer
 from facade.dmp.vihf import AssertionMaker, Mode
 from facade.domain.dmp import DmpSession
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
+from facade.domain.turns import Turns
 
-Observer = Callable[[str, float, str], None]
 _RETRIED = ("dmp.unreachable", "dmp.connection-lost")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_log = structlog.get_logger(__name__)
+# The wsa:MessageID last sent in the transaction of this thread.
+_message_id: ContextVar[str] = ContextVar("dmp_facade_message_id", default="")
+
+
+class Observer(Protocol):
+    """Whoever is told of exchanges with the DMP.
+
+    Nothing it is told names a patient, a person, a document or a token, but ``result`` may be a code the DMP made up.
+    """
+
+    def transaction(self, name: str) -> AbstractContextManager[None]:
+        """Entered around each transaction."""
+
+    def ended(self, name: str, seconds: float, result: str, message_id: str) -> None:
+        """A transaction is over: ``ok`` or an error code; the wsa:MessageID last sent, empty if none was."""
+
+    def headers(self) -> Mapping[str, str]:
+        """HTTP headers of a message: the trace it belongs to."""
+
+    def circuit(self, service: str, *, is_open: bool) -> None:
+        """A service is left alone from now on, or is asked again."""
+
+    def exchange(self) -> AbstractContextManager[None]:
+        """Entered around each exchange: a transaction that is repeated has several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +75,7 @@ class Transaction:
 class Circuit:
     """Stops asking a service that does not answer. Only DmpUnavailable counts; a refusal is a healthy answer."""
 
-    def __init__(self, service: str, failures: int, seconds: int) -> None:
+    def __init__(self, service: str, failures: int, seconds: int, observer: Observer | None = None) -> None:
         self._storage = CircuitMemoryStorage(STATE_CLOSED)
         self._seconds = seconds
         self._trial = threading.Lock()
@@ -59,7 +86,13 @@ class Circuit:
             state_storage=self._storage,
             name=service,
             throw_new_error_on_trip=False,
+            listeners=[_Told(observer, service)] if observer else [],
         )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the service is left alone now."""
+        return bool(self._breaker.current_state != STATE_CLOSED)
 
     @contextmanager
     def guard(self) -> Iterator[None]:
@@ -68,7 +101,7 @@ class Circuit:
         ``calling`` and not ``call``: the latter holds a lock while it waits for the network. Of the exchanges that
         come when the pause is over one goes out as a trial, the others wait for what it finds.
         """
-        trial = self._breaker.current_state != STATE_CLOSED
+        trial = self.is_open
         if trial and not self._trial.acquire(blocking=False):
             raise self._left_alone()
         try:
@@ -86,27 +119,53 @@ class Circuit:
         return DmpUnavailable("dmp.circuit-open", retry_after=max(1, int(left.total_seconds()) + 1))
 
 
+class _Told(CircuitBreakerListener):
+    def __init__(self, observer: Observer, service: str) -> None:
+        self._observer = observer
+        self._service = service
+
+    def state_change(self, cb: CircuitBreaker, old_state: object, new_state: object) -> None:
+        """A circuit that lets a trial through is open until it went well."""
+        del cb, old_state
+        self._observer.circuit(self._service, is_open=getattr(new_state, "name", "") != STATE_CLOSED)
+
+
 class Channel:
     """Exchanges with the services of one DMP, safe to use from many threads."""
 
     def __init__(
-        self, config: DmpConfig, http: HttpClient, assertions: AssertionMaker, observer: Observer | None
+        self,
+        config: DmpConfig,
+        http: HttpClient,
+        assertions: AssertionMaker,
+        observer: Observer | None,
+        turns: Turns,
     ) -> None:
         self._config = config
         self._http = http
         self._assertions = assertions
         self._observer = observer
+        self.turns = turns
         self._circuits = {
-            service: Circuit(service, config.circuit_failures, config.circuit_seconds) for service in SERVICES
+            service: Circuit(service, config.circuit_failures, config.circuit_seconds, observer) for service in SERVICES
         }
+
+    def open_circuits(self) -> list[str]:
+        """The services that are left alone now."""
+        return [service for service, circuit in self._circuits.items() if circuit.is_open]
 
     @contextmanager
     def observed(self, transaction: Transaction) -> Iterator[None]:
-        """Time a whole transaction and tell its result to the log and the observer."""
+        """Time a whole transaction and tell its result to the observer."""
+        if self._observer is None:
+            yield
+            return
+        _message_id.set("")
         began = time.perf_counter()
         result = "error"
         try:
-            yield
+            with self._observer.transaction(transaction.name):
+                yield
             result = "ok"
         except DmpRefused as error:
             result = error.code
@@ -115,10 +174,7 @@ class Channel:
             result = error.problems[0].code
             raise
         finally:
-            seconds = time.perf_counter() - began
-            _log.info("dmp.transaction", transaction=transaction.name, seconds=round(seconds, 4), result=result)
-            if self._observer is not None:
-                self._observer(transaction.name, seconds, result)
+            self._observer.ended(transaction.name, time.perf_counter() - began, result, _message_id.get())
 
     def call(
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part] = ()
@@ -137,15 +193,29 @@ class Channel:
     def _exchange(
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part]
     ) -> SoapAnswer:
-        message_id = f"urn:uuid:{uuid.uuid4()}"
         with self._http.place(), self._circuits[transaction.service].guard():
-            sent = self._message(transaction, mode, session, body, parts, message_id)
-            headers = {"traceparent": session.traceparent} if _TRACEPARENT.fullmatch(session.traceparent) else {}
-            url = self._config.url(transaction.service)
-            answer = self._http.post(
-                url, sent, transaction=transaction.name, changes=transaction.changes, headers=headers
-            )
-            limits = (self._config.max_answer_bytes, self._config.max_parts)
+            if self._observer is None:
+                return self._sent(transaction, mode, session, body, parts, {})
+            with self._observer.exchange():
+                return self._sent(transaction, mode, session, body, parts, self._observer.headers())
+
+    def _sent(
+        self,
+        transaction: Transaction,
+        mode: Mode,
+        session: DmpSession,
+        body: str,
+        parts: Sequence[Part],
+        headers: Mapping[str, str],
+    ) -> SoapAnswer:
+        message_id = f"urn:uuid:{uuid.uuid4()}"
+        _message_id.set(message_id)
+        sent = self._message(transaction, mode, session, body, parts, message_id)
+        url = self._config.url(transaction.service)
+        answer = self._http.post(url, sent, transaction=transaction.name, changes=transaction.changes, headers=headers)
+        limits = (self._config.max_answer_bytes, self._config.max_parts)
+        # Of a package only the small message is parsed, whatever its documents weigh.
+        with self.turns.of_bytes(0 if transaction.mtom else len(answer.body)):
             return soap.read(answer, message_id, changes=transaction.changes, limits=limits)
 
     def _message(

@@ -28,6 +28,7 @@ from facade.domain.dmp import DmpSession, Retrieved
 from facade.domain.document import Availability, DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpUnavailable
+from facade.domain.turns import Turns
 
 _EXISTENCE = Transaction("TD0.2", "patients", "urn:hl7-org:v3:PRPA_IN201307UV02")
 _ADMINISTRATIVE = replace(_EXISTENCE, name="TD1.3a")
@@ -42,16 +43,17 @@ _MACHINES = (CallerKind.STRUCTURE, CallerKind.APPLICATION)
 class SoapGateway(Searches, Habilitations):
     """Implements ``facade.domain.dmp.DmpGateway``. One instance serves all threads of a process.
 
-    ``observer`` is told transaction, seconds and result (``ok`` or an error code) of every transaction. Construction
+    ``observer`` is told of every transaction, exchange and circuit; ``turns`` are those of the process, taken to read
+    large answers. Construction
     reads the keys and raises ValueError when one is missing, wrong or expired, or the configuration makes no sense.
     """
 
-    def __init__(self, config: DmpConfig, *, observer: Observer | None = None) -> None:
+    def __init__(self, config: DmpConfig, *, observer: Observer | None = None, turns: Turns | None = None) -> None:
         self._config = config
         self._auth = load(config.auth, "AUTH_CLI")
         self._sign = load(config.sign, "SIGN")
         self._http = HttpClient(config)
-        self._channel = Channel(config, self._http, AssertionMaker(config, self._sign), observer)
+        self._channel = Channel(config, self._http, AssertionMaker(config, self._sign), observer, turns or Turns())
 
     def certificate_expiry(self) -> dict[str, datetime]:
         """When our own certificates end, in UTC, by use: ``auth`` and ``sign``."""
@@ -67,6 +69,10 @@ class SoapGateway(Searches, Habilitations):
     def probe(self) -> str | None:
         """Whether a TLS connection can be opened: None when it can, else why not."""
         return self._http.probe()
+
+    def open_circuits(self) -> list[str]:
+        """The services of the DMP that are left alone now."""
+        return self._channel.open_circuits()
 
     def diagnose(self) -> list[str]:
         """What is wrong with our certificates, the connection and each service, in words; empty when all is well."""

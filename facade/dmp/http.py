@@ -1,4 +1,7 @@
-"""HTTPS to the DMP: one session, our certificate, their authority, bounded answers, and what a failure means.
+"""HTTPS to the DMP: one pool, our certificate, their authority, bounded answers, and what a failure means.
+
+``urllib3`` alone: what ``requests`` adds (sessions, cookies, redirects, proxies) is not wanted here, and costs as much
+processor time as the exchange itself, two or three times for every request.
 
 A failure after the first byte of a message was sent is marked ``outcome_unknown`` for transactions that change
 something: the DMP may have done it.
@@ -14,20 +17,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError, SSLError
 
 from facade.dmp.config import DmpConfig
 from facade.dmp.keys import tls_context
 from facade.dmp.multipart import MultipartBody
 from facade.domain.errors import DmpUnavailable
 
-_CHUNK = 1024 * 1024
+_CHUNK = 128 * 1024  # small enough to stay in the processor's cache until it is copied
 _BUSY = (429, 503)
 # What a peer says when it does not accept our certificate: nothing of the message was looked at.
 _TLS_REFUSAL = re.compile(
@@ -60,20 +61,6 @@ class HttpAnswer:
     body: bytearray = field(repr=False)
 
 
-class _PinnedAdapter(HTTPAdapter):
-    """Connections of our own SSLContext only: requests would add the public authorities to it."""
-
-    def __init__(self, context: ssl.SSLContext, pool_size: int) -> None:
-        self._context = context
-        super().__init__(pool_connections=8, pool_maxsize=pool_size, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ARG002 - the signature of requests
-        conn.cert_reqs = "CERT_REQUIRED"
-
-
 class HttpClient:
     """POST of one message, thread-safe. Raises DmpUnavailable and nothing else."""
 
@@ -81,11 +68,7 @@ class HttpClient:
         self._config = config
         self.context = tls_context(config)
         self._places = threading.BoundedSemaphore(config.pool_size)
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.clear()
-        self._session.mount("https://", _PinnedAdapter(self.context, config.pool_size))
+        self._pool = PoolManager(num_pools=8, maxsize=config.pool_size, ssl_context=self.context)
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -103,25 +86,32 @@ class HttpClient:
         """Send ``body``, read the answer. ``changes``: a failure while or after sending leaves the outcome unknown."""
         wanted = {
             "Content-Type": body.content_type,
+            "Content-Length": str(len(body)),
             "Accept": "application/soap+xml, application/xop+xml, multipart/related, text/xml",
             "Accept-Encoding": "identity",
             **headers,
         }
+        connect, read = self._config.timeouts(transaction)
         try:
-            response = self._session.post(
+            response = self._pool.urlopen(
+                "POST",
                 url,
-                data=cast("Iterable[bytes]", body),
+                body=cast("Iterable[bytes]", body),
                 headers=wanted,
-                timeout=self._config.timeouts(transaction),
-                stream=True,
-                allow_redirects=False,
+                timeout=Timeout(connect=connect, read=read),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
             )
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (HTTPError, OSError) as error:
             _raise(error, unknown=changes and body.started)
         try:
             return self._read(response, unknown=changes)
         finally:
+            # What was not read to its end is no use to the next exchange.
             response.close()
+            response.release_conn()
 
     def probe(self) -> str | None:
         """Open a TLS connection and close it: None when that works, else why not."""
@@ -142,13 +132,13 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the pooled connections."""
-        self._session.close()
+        self._pool.clear()
 
-    def _read(self, response: requests.Response, *, unknown: bool) -> HttpAnswer:
+    def _read(self, response: BaseHTTPResponse, *, unknown: bool) -> HttpAnswer:
         kind = response.headers.get("Content-Type", "")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=unknown, status=str(response.status_code))
-        if response.status_code in _BUSY and "xml" not in kind and "multipart" not in kind:
+            raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=unknown, status=str(response.status))
+        if response.status in _BUSY and "xml" not in kind and "multipart" not in kind:
             raise DmpUnavailable("dmp.busy", outcome_unknown=unknown, retry_after=_retry_after(response))
         limit = self._config.max_answer_bytes
         announced = response.headers.get("Content-Length", "")
@@ -156,15 +146,15 @@ class HttpClient:
             raise DmpUnavailable("dmp.answer-too-large", outcome_unknown=unknown, limit=str(limit))
         try:
             body = self._read_body(response, unknown=unknown)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (HTTPError, OSError) as error:
             _raise(error, unknown=unknown, during_answer=True)
-        return HttpAnswer(response.status_code, kind, body)
+        return HttpAnswer(response.status, kind, body)
 
-    def _read_body(self, response: requests.Response, *, unknown: bool) -> bytearray:
+    def _read_body(self, response: BaseHTTPResponse, *, unknown: bool) -> bytearray:
         """One buffer that grows in place: a document of 50 MB is in memory once."""
         limit, deadline = self._config.max_answer_bytes, time.monotonic() + self._config.answer_seconds
         body = bytearray()
-        while chunk := response.raw.read(_CHUNK, decode_content=False):
+        while chunk := response.read(_CHUNK, decode_content=False):
             body += chunk
             if len(body) > limit:
                 raise DmpUnavailable("dmp.answer-too-large", outcome_unknown=unknown, limit=str(limit))
@@ -173,19 +163,19 @@ class HttpClient:
         return body
 
 
-def _retry_after(response: requests.Response) -> int:
+def _retry_after(response: BaseHTTPResponse) -> int:
     text = response.headers.get("Retry-After", "")
     return min(int(text), 3600) if text.isdigit() else 5
 
 
 def _raise(error: Exception, *, unknown: bool, during_answer: bool = False) -> NoReturn:
     """Say what a failure of the network means, in a DmpUnavailable."""
-    if isinstance(error, requests.ConnectTimeout):
+    if isinstance(error, ConnectTimeoutError):
         raise DmpUnavailable("dmp.unreachable") from error
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, SSLError):
         refused = bool(_TLS_REFUSAL.search(str(error)))
         raise DmpUnavailable("dmp.tls", outcome_unknown=unknown and not refused, retry_after=60) from error
-    if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError) or "timed out" in str(error):
+    if isinstance(error, ReadTimeoutError | TimeoutError) or "timed out" in str(error):
         raise DmpUnavailable("dmp.timeout", outcome_unknown=unknown) from error
     if unknown or during_answer or "Connection aborted" in str(error) or "IncompleteRead" in str(error):
         raise DmpUnavailable("dmp.connection-lost", outcome_unknown=unknown) from error

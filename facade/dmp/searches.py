@@ -113,13 +113,15 @@ class Searches:
     def _documents(self, session: DmpSession, body: str) -> DocumentAnswer:
         with self._channel.observed(_SEARCH):
             answer, status = self._ask(session, body)
-            entries, warnings = _entries(answer, session)
+            with self._channel.turns.of_count(len(answer[-1]) if len(answer) else 0):
+                entries, warnings = _entries(answer, session)
             return DocumentAnswer(entries, (*status.warnings, *warnings))
 
     def _lots(self, session: DmpSession, body: str) -> LotAnswer:
         with self._channel.observed(_SEARCH):
             answer, status = self._ask(session, body)
-            entries, warnings = _entries(answer, session)
+            with self._channel.turns.of_count(len(answer[-1]) if len(answer) else 0):
+                entries, warnings = _entries(answer, session)
             lots, unreadable = read_lots(answer, session.patient)
             if unreadable:
                 warnings = (*warnings, _warning("dmp.lot-unreadable", f"{unreadable} lots could not be understood"))

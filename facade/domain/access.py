@@ -44,7 +44,10 @@ class Act(StrEnum):
     LIST_AUTHORISATIONS = "list-authorisations"  # TD1.6
     RECORD_CONSENT = "record-consent"  # a local opposition or information
     READ_CONSENT = "read-consent"
+    LIST_FED = "list-fed"  # what the structure itself fed into a record
     READ_TRACES = "read-traces"
+    PRELOAD = "preload"  # order, fetch or open a temporary local copy (TD3.1 and TD3.2 before the appointment)
+    END_PRELOAD = "end-preload"  # remove it: the episode of care is over
 
 
 class Effect(StrEnum):
@@ -79,10 +82,29 @@ class Oppositions:
 
 
 @dataclass(frozen=True, slots=True)
+class Preloading:
+    """What a preload is judged by (référentiel DMP EXI 11 and EXI 12).
+
+    ``appointment`` is when the patient is taken charge of, ``over`` when that is over at the latest. ``fetching`` is
+    false for an order, which may be placed earlier than it may be carried out. ``documents`` counts those whose
+    content is wanted for this patient or kept already, ``patients`` those of this professional in 24 hours; both
+    count this preload too.
+    """
+
+    appointment: datetime
+    over: datetime
+    fetching: bool = False
+    documents: int = 0
+    patients: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a decision depends on besides the caller and the record. ``secret`` is a connexion secrète.
 
     ``emergency_opened`` is when this person first stated this reason for this record, None for a new emergency.
+    ``preloading`` is there for the act ``preload``.
+    ``suspended``: supervision suspended this person's access through this structure (RECO 01).
     """
 
     purpose: Purpose
@@ -92,3 +114,5 @@ class Context:
     on_behalf_of_holder: bool = False
     oppositions: Oppositions = Oppositions()
     emergency_opened: datetime | None = None
+    preloading: Preloading | None = None
+    suspended: bool = False

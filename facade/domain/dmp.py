@@ -29,13 +29,12 @@ from facade.domain.ins import INS
 
 @dataclass(frozen=True, slots=True)
 class DmpSession:
-    """One caller, one patient, one purpose: what a VIHF is made for. ``traceparent`` is the W3C header, or empty."""
+    """One caller, one patient, one purpose: what a VIHF is made for."""
 
     caller: Caller
     patient: INS
     purpose: Purpose
     secret: bool = False
-    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +236,9 @@ class DmpGateway(Protocol):
 
     def certificate_expiry(self) -> dict[str, datetime]:
         """When each of our certificates ends, by its role."""
+
+    def open_circuits(self) -> list[str]:
+        """The services that are left alone now, because they did not answer."""
 
     def diagnose(self) -> list[str]:
         """Try certificates and every service endpoint; what is wrong, in words, empty when nothing is. Slow."""

@@ -15,6 +15,7 @@ from facade.domain.ins import INS
 from facade.domain.masking import Masking
 
 _LENGTHS = (4, 6, 8, 10, 12, 14)
+_FIRST = "00000101000000"  # what a time of less precision begins with
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,10 +32,9 @@ class XdsTime:
     @property
     def start(self) -> datetime:
         """The first instant the time stands for."""
-        digits = self.digits
-        month, day = (int(digits[start : start + 2] or 1) for start in (4, 6))
-        hour, minute, second = (int(digits[start : start + 2] or 0) for start in (8, 10, 12))
-        return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
+        full = self.digits + _FIRST[len(self.digits) :]
+        year, month, day = int(full[:4]), int(full[4:6]), int(full[6:8])
+        return datetime(year, month, day, int(full[8:10]), int(full[10:12]), int(full[12:]), tzinfo=UTC)
 
     @classmethod
     def at(cls, moment: datetime) -> XdsTime:

@@ -64,8 +64,10 @@ class Unauthenticated(FacadeError):
 class Refused(FacadeError):
     """The policy refused an act on something the caller may know of."""
 
-    def __init__(self, decision: Decision, *expression: str) -> None:
-        super().__init__(Problem("access.refused", expression, rule=decision.rule, basis=decision.basis))
+    def __init__(self, decision: Decision, *expression: str, values: Mapping[str, str] | None = None) -> None:
+        """``values`` fill the placeholders of the rule's texts, where it has any."""
+        told = values or {}
+        super().__init__(Problem("access.refused", expression, told, rule=decision.rule, basis=decision.basis))
         self.decision = decision
 
 

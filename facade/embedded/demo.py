@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -22,16 +21,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from facade.domain.caller import Pairing, Relation
-from facade.domain.ins import INS
-from facade.embedded import sample
+from facade.embedded import sample, settings_file
 from facade.embedded.issuer import Issuer, base_url
-from facade.embedded.personas import PERSONAS
+from facade.embedded.personas import IN_FRENCH, PERSONAS
 from facade.embedded.tour import Tour
 from facade.embedded.world import prepare
 
@@ -81,7 +77,7 @@ class Demo:
         self._spawn("issuer", [*embedded, "issuer", *data, "--port", str(self.ports.issuer)])
         boxes = ["--port", str(self.ports.mail), "--mailbox-port", str(self.ports.mailbox)]
         self._spawn("mail", [*embedded, "mail", *data, *boxes])
-        self._pair()
+        settings_file.pair(self._database)
         self._await("issuer", self._issuer_answers)
         self._await("dmp", lambda: _listens(self.ports.dmp))
         self._await("mail", lambda: _listens(self.ports.mail) and _listens(self.ports.mailbox))
@@ -174,67 +170,38 @@ class Demo:
     def _database(self) -> str:
         return f"sqlite:///{self.data / 'facade.db'}"
 
-    def _pair(self) -> None:
-        # Imported here, while the parts already start: the database's libraries are the slowest to load.
-        from facade.records.engine import migrate, open_database  # noqa: PLC0415
-        from facade.records.pairings import Pairings  # noqa: PLC0415
-
-        migrate(self._database)
-        database = open_database(self._database)
-        pairings = Pairings(database)
-        for row in sample.PAIRINGS:
-            patient = INS.of(sample.INS_TEST_OID, row.ins)
-            pairing = Pairing(patient, Relation(row.relation), may_feed=row.may_feed, may_read=row.may_read)
-            pairings.add((row.application, row.external_id, pairing))
-        database.close()
-
     def _write_settings(self) -> None:
-        """facade.toml: the same settings a real installation would have. The seal secret survives a restart."""
-        secret_file = self.data / "seal.secret"
-        if not secret_file.exists():
-            secret_file.touch(mode=0o600)
-            secret_file.write_text(secrets.token_hex(32))
-        issuer, pki, today = base_url(self.ports.issuer), self.data / "pki", datetime.now(UTC).date()
-        kinds = (("psc", "professional"), ("structures", "structure"), ("mes", "citizen"))
-        lines = [
-            f'public_url = "http://127.0.0.1:{self.ports.facade}"',
-            'host = "127.0.0.1"',
-            f"port = {self.ports.facade}",
-            "workers = 1",
-            f'database_url = "{self._database}"',
-            f'seal_secrets = ["{secret_file.read_text()}"]',
-            f'own_structure = "{sample.LEGAL_ENTITY.id}"',
-            'oid_root = "1.2.250.1.999.1.1"',
-            "test_identities = true",
-            "citizens = true",
-            "bound_structure_tokens = false",
-            *(f'[[issuers]]\nissuer = "{issuer}/realms/{realm}"\nkind = "{kind}"' for realm, kind in kinds),
-            f'[[applications]]\nid = "{sample.APPLICATION}"\nname = "CARNET DE SANTE"',
-            'editor = "EDITEUR EXEMPLE"\noid = "1.2.250.1.999.2.1"',
-            *(_structure(structure, today) for structure in sample.STRUCTURES if structure is not sample.STRANGER),
-            "[dmp]",
-            "read_timeout = 10",
-            f'base_url = "https://127.0.0.1:{self.ports.dmp}/{SERVICES}"',
-            f'ca = "{pki / "ca.pem"}"',
-            f'auth_certificate = "{pki / "auth_cli.pem"}"',
-            f'auth_key = "{pki / "auth_cli.key"}"',
-            f'sign_certificate = "{pki / "sign.pem"}"',
-            f'sign_key = "{pki / "sign.key"}"',
-            "[mail]",
-            'host = "127.0.0.1"',
-            f"port = {self.ports.mail}",
-            f'ca = "{pki / "ca.pem"}"',
-            f'certificate = "{pki / "auth_cli.pem"}"',
-            f'key = "{pki / "auth_cli.key"}"',
-            'sender = "messagerie@rocheval.mssante.fr"',
-            'product = "DEMONSTRATION"',
-            "retry_first = 1",
-            "retry_longest = 2",
-            "lease_seconds = 5",
-            "data_timeout = 10",
-        ]
+        issuer, dmp = base_url(self.ports.issuer), f"https://127.0.0.1:{self.ports.dmp}/{SERVICES}"
+        lines = settings_file.lines(
+            self.data,
+            port=self.ports.facade,
+            issuer=issuer,
+            dmp=dmp,
+            database=self._database,
+            console=self._cast,
+            mail_port=self.ports.mail,
+        )
         (self.data / "facade.toml").write_text("\n".join(lines) + "\n")
-        (self.data / "issuer.url").write_text(issuer)
+        self._write_cast()
+
+    @property
+    def _cast(self) -> Path:
+        return self.data / "console.json"
+
+    def _write_cast(self) -> None:
+        """Who can be chosen on the console. It holds tokens: only its owner reads it."""
+        issuer = Issuer(self.data / "issuer", base_url(self.ports.issuer))
+        system = f"urn:oid:{sample.INS_TEST_OID}"
+        cast = {
+            "readers": [
+                {"name": name, "title_fr": IN_FRENCH[name], "title_en": persona.description, "token": issuer.mint(name)}
+                for name, persona in PERSONAS.items()
+            ],
+            "patients": [{"name": each.name, "system": system, "value": each.ins} for each in sample.PATIENTS],
+            "mailbox": f"http://127.0.0.1:{self.ports.mailbox}/",
+        }
+        self._cast.touch(mode=0o600)
+        self._cast.write_text(json.dumps(cast))
 
 
 def run(port: int, data: Path | None, *, as_json: bool, tour: bool) -> int:
@@ -261,14 +228,6 @@ def run(port: int, data: Path | None, *, as_json: bool, tour: bool) -> int:
         return 0
     finally:
         demo.stop()
-
-
-def _structure(structure: sample.SampleStructure, today: date) -> str:
-    until = today.replace(year=today.year + 2, day=1)
-    return (
-        f'[[structures]]\nid = "{structure.id}"\nname = "{structure.name}"\nsector = "{structure.sector}"\n'
-        f"homologated_on = {today.isoformat()}\nhomologated_until = {until.isoformat()}"
-    )
 
 
 def _how_to(description: dict[str, Any], data: Path) -> str:
@@ -333,8 +292,3 @@ def _die_with_us() -> None:
     """Ask the kernel to end this child when the demonstration dies without a chance to tidy up (Linux)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def issuer_of(data: Path) -> Issuer:
-    """The token issuer of a demonstration's folder. Raises FileNotFoundError when it holds none."""
-    return Issuer(data / "issuer", (data / "issuer.url").read_text().strip())

@@ -24,6 +24,7 @@ from facade.embedded.personas import PERSONAS, REALMS
 from facade.embedded.pki import new_key, write_key
 
 AUDIENCE = "dmp-facade"
+_URL_FILE = "issuer.url"
 TWELVE_HOURS = 12 * 3600
 _JSON = "application/json"
 
@@ -118,6 +119,16 @@ class Issuer:
         signed = f"{_b64(orjson.dumps(header))}.{_b64(orjson.dumps(payload))}"
         signature = self._keys[realm].sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{_b64(signature)}"
+
+
+def leave_address(data: Path, port: int) -> None:
+    """Say in a data directory where its issuer answers, for those who mint tokens there."""
+    (data / _URL_FILE).write_text(base_url(port), encoding="utf-8")
+
+
+def issuer_of(data: Path) -> Issuer:
+    """The token issuer of a demonstration's folder. Raises FileNotFoundError when it holds none."""
+    return Issuer(data / "issuer", (data / _URL_FILE).read_text(encoding="utf-8").strip())
 
 
 @lru_cache(maxsize=16)

@@ -111,3 +111,19 @@ PERSONAS: dict[str, Persona] = {
     "structure": Persona("structure", STRUCTURES, "machine of the hospital site", _structure_claims()),
     **{name: Persona(name, MES, text, _citizen_claims(external_id)) for name, (external_id, text) in _CITIZENS.items()},
 }
+
+# Who each persona is, in the words of the console's French pages.
+IN_FRENCH = {
+    "treating-doctor": "médecin traitant de adult, minor et objector",
+    "author-doctor": "médecin hospitalier, autorisé",
+    "other-doctor": "médecin d'un autre site, autorisé",
+    "nurse": "infirmier hospitalier, autorisé",
+    "unauthorised-doctor": "médecin sans autorisation",
+    "blocked-doctor": "médecin bloqué par adult",
+    "regulator": "médecin régulateur du SAMU-Centre 15",
+    "structure": "logiciel du site hospitalier",
+    "patient-adult": "adult, par une application du catalogue",
+    "patient-minor": "minor, par une application du catalogue",
+    "representative-minor": "titulaire de l'autorité parentale sur minor",
+    "catalogue-app": "application du catalogue agissant seule, appairée à adult",
+}

@@ -24,7 +24,7 @@ _NAMES = ("ca", "server", "auth_cli", "sign")
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """Where the PEM files are. The private key of the authority is not kept: nothing more can be issued."""
+    """Where the PEM files are. The private key of the authority is in no file: nothing more can be issued from them."""
 
     folder: Path
 
@@ -84,21 +84,34 @@ def make_pki(folder: Path, organisation_unit: str, organisation: str) -> Pki:
     pki = Pki(folder)
     if pki.sign.exists():
         return pki
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with ThreadPoolExecutor(len(_NAMES)) as pool:
-        keys = dict(zip(_NAMES, pool.map(lambda _: new_key(), _NAMES), strict=True))
-    authority = _authority(keys["ca"])
-    subjects = {
-        "server": _subject("localhost", "DMP", "DMP embarque de test"),
-        "auth_cli": _subject("ORG AUTH_CLI test", organisation_unit, organisation),
-        "sign": _subject("ORG SIGN test", organisation_unit, organisation),
-    }
-    pki.ca.write_bytes(authority.public_bytes(Encoding.PEM))
-    for name, subject in subjects.items():
-        certificate = _issue(name, subject, keys[name], authority, keys["ca"])
-        write_key(folder / f"{name}.key", keys[name])
-        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    Authority(folder, organisation_unit, organisation)
     return pki
+
+
+class Authority:
+    """The test authority: makes all certificates of ``folder``, and new ones for as long as it is in memory."""
+
+    def __init__(self, folder: Path, organisation_unit: str, organisation: str) -> None:
+        self._folder = folder
+        self._subjects = {
+            "server": _subject("localhost", "DMP", "DMP embarque de test"),
+            "auth_cli": _subject("ORG AUTH_CLI test", organisation_unit, organisation),
+            "sign": _subject("ORG SIGN test", organisation_unit, organisation),
+        }
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with ThreadPoolExecutor(len(_NAMES)) as pool:
+            self._keys = dict(zip(_NAMES, pool.map(lambda _: new_key(), _NAMES), strict=True))
+        self._certificate = _authority(self._keys["ca"])
+        (folder / "ca.pem").write_bytes(self._certificate.public_bytes(Encoding.PEM))
+        for name in self._subjects:
+            self.issue(name)
+
+    def issue(self, name: str, ends: datetime | None = None) -> None:
+        """Write the certificate ``server``, ``auth_cli`` or ``sign`` and its key; valid until ``ends`` (UTC)."""
+        subject, key = self._subjects[name], self._keys[name]
+        certificate = _issue(name, subject, key, self._certificate, self._keys["ca"], ends)
+        write_key(self._folder / f"{name}.key", key)
+        (self._folder / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
 
 
 def _subject(common_name: str, unit: str, organisation: str) -> x509.Name:
@@ -128,16 +141,19 @@ def _usage(*, signs_certificates: bool = False, non_repudiation: bool = False) -
     )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: rsa.RSAPrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: rsa.RSAPrivateKey, ends: datetime | None = None
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
+    end = ends or now + _LIFE
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + _LIFE)
+        .not_valid_before(min(now, end) - timedelta(hours=1))
+        .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
@@ -153,10 +169,15 @@ def _authority(key: rsa.RSAPrivateKey) -> x509.Certificate:
 
 
 def _issue(
-    name: str, subject: x509.Name, key: rsa.RSAPrivateKey, authority: x509.Certificate, authority_key: rsa.RSAPrivateKey
+    name: str,
+    subject: x509.Name,
+    key: rsa.RSAPrivateKey,
+    authority: x509.Certificate,
+    authority_key: rsa.RSAPrivateKey,
+    ends: datetime | None,
 ) -> x509.Certificate:
     """One end-entity certificate: key usage and extended key usage are what tells the three apart."""
-    builder = _builder(subject, authority.subject, key)
+    builder = _builder(subject, authority.subject, key, ends)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(non_repudiation=name == "sign"), critical=True)
     builder = builder.add_extension(

@@ -15,7 +15,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
 
 from facade.embedded.dispatch import SERVICES, Call, Dispatcher
-from facade.embedded.issuer import create_issuer
+from facade.embedded.issuer import create_issuer, leave_address
 from facade.embedded.journal import Journal
 from facade.embedded.misbehaviour import Misbehaviour
 from facade.embedded.rights import Rights
@@ -170,6 +170,10 @@ def run_dmp(data_dir: Path, port: int, log: Path, schemas: Path | None = None) -
 
 
 def run_issuer(data_dir: Path, port: int) -> None:
-    """Serve the token issuer until SIGTERM. Makes the data directory's content where it is missing."""
+    """Serve the token issuer until SIGTERM. Makes the data directory's content where it is missing.
+
+    Its address is left in the directory, for those who mint tokens there.
+    """
     world = prepare(data_dir)
+    leave_address(data_dir, port)
     _Server(lambda: create_issuer(world.issuer(port)), _options(port)).run()

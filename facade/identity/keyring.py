@@ -18,6 +18,7 @@ from jose.backends.base import Key
 from facade.domain.errors import FacadeError, Problem, Unauthenticated
 from facade.identity.config import IssuerConfig, require_safe_url
 from facade.identity.keys import KeyName, signing_keys
+from facade.observability import metrics
 
 _MAX_DOCUMENT = 256 * 1024
 _TIMEOUT = (3.05, 5.0)
@@ -68,6 +69,11 @@ class KeyRing:
         if self._last_failed:
             raise self._unavailable()
         raise Unauthenticated.of("token.unknown-key")
+
+    @property
+    def is_missing(self) -> bool:
+        """No key is known and the issuer could not be asked: none of its tokens can be verified now."""
+        return self._last_failed and not self._keys
 
     def renew_in_background(self) -> None:
         """Fetch the keys on a thread of its own, unless that is already being done or was just done."""
@@ -123,7 +129,9 @@ class KeyRing:
         except (requests.RequestException, OSError, ValueError, RecursionError):
             self._last_failed = True
             self._next_attempt = self._clock() + min(_RETRY_AFTER_FAILURE, self._interval)
+            metrics.observe_jwks(self._issuer.kind.value, fetched=False)
             return
+        metrics.observe_jwks(self._issuer.kind.value, fetched=True)
         self._keys = keys
         self._fetched_at = self._clock()
         self._last_failed = False

@@ -54,6 +54,10 @@ class TokenVerifier:
         for ring in self._rings.values():
             ring.renew_in_background()
 
+    def issuers_without_keys(self) -> list[IssuerKind]:
+        """What the issuers stand for whose tokens cannot be verified now, in their order."""
+        return [issuer.kind for name, issuer in self._issuers.items() if self._rings[name].is_missing]
+
     def verify(
         self,
         authorization_header: str | None,

@@ -1,1 +1,1 @@
-"""Logs and metrics. No label, key or value here ever comes from a patient, a token or a document."""
+"""Logs, metrics and traces. No label, key, name or value here ever comes from a patient, a token or a document."""

@@ -23,12 +23,13 @@ from facade.policy.record_rules import record_rule
 from facade.policy.sending import new_document_rule
 from facade.policy.tables import AccessTables
 from facade.policy.traces import trace_visible
-from facade.policy.vocabulary import Habilitation, PolicySettings, Scope
+from facade.policy.vocabulary import Habilitation, PolicySettings, PreloadLimits, Scope
 
 __all__ = [
     "AccessTables",
     "Habilitation",
     "PolicySettings",
+    "PreloadLimits",
     "Scope",
     "decide",
     "decide_new",

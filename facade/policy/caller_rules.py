@@ -7,6 +7,7 @@ from datetime import timedelta
 from facade.domain.access import Act, Purpose
 from facade.domain.caller import CallerKind
 from facade.domain.dossier import Dossier
+from facade.policy.preload_rules import refuse_preload
 from facade.policy.question import Question
 from facade.policy.vocabulary import Rule
 
@@ -18,6 +19,7 @@ def refuse_caller(question: Question, dossier: Dossier | None) -> str | None:
     """
     return (
         _identity(question)
+        or _suspended(question)
         or _purpose(question)
         or _right(question, dossier)
         or _strength(question)
@@ -25,6 +27,7 @@ def refuse_caller(question: Question, dossier: Dossier | None) -> str | None:
         or _consent_to_application(question)
         or _secret(question)
         or _statement(question)
+        or refuse_preload(question)
     )
 
 
@@ -49,6 +52,14 @@ def _identity(question: Question) -> str | None:
     if question.citizen and caller.pairing(question.patient) is None:
         return Rule.NOT_PAIRED
     return Rule.NO_RPPS if question.professional and not caller.id else None
+
+
+def _suspended(question: Question) -> str | None:
+    """A suspended professional still feeds and still records what a patient states: both are duties to the patient."""
+    if not (question.professional and question.context.suspended and question.act.suspended):
+        return None
+    spared = question.emergency is not None and not question.settings.suspension_stops_emergencies
+    return None if spared else Rule.SUSPENDED
 
 
 def _purpose(question: Question) -> str | None:

@@ -11,11 +11,16 @@ from datetime import UTC, date, datetime, timedelta
 
 def legal_day(now: datetime) -> date:
     """The day of an aware datetime in French legal time. Raises ValueError for a naive one."""
+    return legal_time(now).date()
+
+
+def legal_time(now: datetime) -> datetime:
+    """An aware datetime as the clocks of metropolitan France show it. Raises ValueError for a naive one."""
     if now.tzinfo is None:
         raise ValueError("a decision needs a time with its zone")
     moment = now.astimezone(UTC)
     summer = _last_sunday(moment.year, 3) <= moment < _last_sunday(moment.year, 10)
-    return (moment + timedelta(hours=2 if summer else 1)).date()
+    return (moment + timedelta(hours=2 if summer else 1)).replace(tzinfo=None)
 
 
 def _last_sunday(year: int, month: int) -> datetime:

@@ -100,6 +100,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "consultation": ("pas d'opposition à la consultation", "no opposition to reading"),
     "feeding": ("pas d'opposition à l'alimentation", "no opposition to feeding"),
     "minor": ("patient mineur", "minor patient"),
+    "suspended": ("même pendant une suspension", "even while suspended"),
     "regulator": ("médecin régulateur", "regulating doctor"),
     "professional": ("professionnel", "professional"),
     "non-doctor": ("professionnel non médecin", "non-doctor"),
@@ -242,6 +243,7 @@ def _acts(tables: AccessTables, word: Word) -> Section:
             "blocked-own": row.blocked == "own",
             row.opposition: row.opposition != "none",
             "minor": row.minor,
+            "suspended": not row.suspended,
         }
         needed = "; ".join(word(key) for key, needed in needs.items() if needed) or word("none")
         rows.append((row.act.value, row.transaction, needed, row.source))

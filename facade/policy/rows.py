@@ -63,6 +63,7 @@ class ActRow:
     ``access``      needs the holder's authorisation, the treating doctor's title or an emergency.
     ``blocked``     what is left to a blocked professional: ``own`` documents, nothing (``deny``), or no matter.
     ``opposition``  the recorded opposition that stops it: ``consultation``, ``feeding`` or ``none``.
+    ``suspended``   refused to a professional whose access supervision suspended.
     ``permit``      the rule that permits it, empty for the acts of reading, which Annexe 3 decides.
     """
 
@@ -78,6 +79,7 @@ class ActRow:
     blocked: str
     opposition: str
     minor: bool
+    suspended: bool
     permit: str
     source: str
     verified: str
@@ -98,6 +100,7 @@ class ActRow:
             _one_of(row, "blocked", "own", "deny", "ignored"),
             _one_of(row, "opposition", "consultation", "feeding", "none"),
             _yes(row, "minor"),
+            _yes(row, "suspended"),
             row["permit"],
             row["source"],
             row["verified"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -106,11 +107,27 @@ class Habilitation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PreloadLimits:
+    """How far a preload may go.
+
+    ``window``     how long before the appointment data may be fetched.
+    ``ahead``      how long before it the order may be placed.
+    ``documents``  contents kept for one patient, ``patients`` of one professional in 24 hours, at most.
+    """
+
+    window: timedelta = timedelta(days=3)
+    ahead: timedelta = timedelta(days=30)
+    documents: int = 10
+    patients: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySettings:
     """What an installation decides.
 
     ``citizens_enabled``           patients, representatives and referenced applications are accepted.
     ``on_behalf_required``         a professional who masks to professionals must state it is for the holder.
+    ``suspension_stops_emergencies`` a suspended professional is not let in by an emergency either.
     ``homologation_warning_days``  how long before the end of an AIR self-homologation a warning is due.
     """
 
@@ -119,12 +136,15 @@ class PolicySettings:
     on_behalf_required: bool = False
     homologation_warning_days: int = 60
     emergency_minutes: int = 60
+    preload: PreloadLimits = PreloadLimits()
+    suspension_stops_emergencies: bool = False
 
 
 class Rule(StrEnum):
     """The rules the engine names itself. Others are named by the tables: permits of acts, cells of masking.csv."""
 
     CALLER_REFUSED = "caller.refused"
+    SUSPENDED = "caller.suspended"
     NO_RPPS = "caller.professional.no-rpps"
     SINGLE_FACTOR = "caller.professional.single-factor"
     NOT_HOMOLOGATED = "caller.structure.not-homologated"
@@ -178,6 +198,11 @@ class Rule(StrEnum):
     RIGHT_NOT_AUTHOR = "right.not-author"
     RIGHT_PATIENT_DOCUMENT = "right.patient-document"
     RIGHT_NOT_REPLACEABLE = "right.not-replaceable"
+    PRELOAD_OVER = "preload.appointment-over"
+    PRELOAD_TOO_EARLY = "preload.too-early"
+    PRELOAD_TOO_FAR_AHEAD = "preload.too-far-ahead"
+    PRELOAD_DOCUMENTS = "preload.too-many-documents"
+    PRELOAD_PATIENTS = "preload.too-many-patients"
     NOT_ITS_DOCUMENT = "structure.not-its-document"
     REPLACE_NOT_ITS_DOCUMENT = "replace.not-its-document"
     NOTHING_MATCHES = "default.nothing-matches"

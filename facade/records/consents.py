@@ -6,15 +6,16 @@ checked shape, or a time (référentiel DMP, EXI 01 and 02; art. R. 1111-52).
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.access import Oppositions
@@ -28,6 +29,12 @@ _STRUCTURE = re.compile(r"[1-9][0-9A-Za-z]{1,30}")
 _PROFESSIONAL = re.compile(r"8[0-9]{11}")
 _RECORDER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:@-]{0,127}")
 _CASES = (1, 2, 3)
+# Asked for every request: of a statement only what an opposition is judged by.
+_STATED = (
+    select(table.c.id, table.c.status, table.c.category, table.c.structure_id, table.c.professional_id)
+    .where(table.c.patient_value == bindparam("patient_value"), table.c.patient_oid == bindparam("patient_oid"))
+    .order_by(table.c.version)
+)
 
 
 class Category(StrEnum):
@@ -104,12 +111,24 @@ class Consents:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._stated = database.prepare(_STATED)
 
-    def create(self, statement: Statement, *, recorder_id: str, now: datetime) -> Consent:
-        """Record a new statement, active."""
-        consent = Consent(str(uuid.uuid4()), 1, Status.ACTIVE, statement, now, recorder_id)
-        with self._database.writing() as connection:
-            _write(connection, consent)
+    def create(self, statement: Statement, *, recorder_id: str, now: datetime, key: str = "") -> Consent:
+        """Record a new statement, active.
+
+        ``key`` is an Idempotency-Key: the recorder's statement of that key is made once, by whichever host; given
+        again, the first version is returned as it was recorded, for the caller to compare.
+        """
+        consent_id = _keyed_id(recorder_id, key) if key else str(uuid.uuid4())
+        consent = Consent(consent_id, 1, Status.ACTIVE, statement, now, recorder_id)
+        try:
+            with self._database.writing() as connection:
+                _write(connection, consent)
+        except Conflict:
+            first = self.get(consent_id, version=1) if key else None
+            if first is None:
+                raise
+            return first
         return consent
 
     def get(self, consent_id: str, version: int | None = None) -> Consent | None:
@@ -169,22 +188,44 @@ class Consents:
 
     def oppositions(self, patient: INS, structure_id: str, person_id: str) -> Oppositions:
         """The oppositions that touch this structure or this person, before any call to the DMP (EXI 02)."""
-        active = [one.statement for one in self.search(patient) if one.status is Status.ACTIVE]
+        asked = {"patient_value": patient.value, "patient_oid": patient.kind.value}
+        latest = {one.id: one for one in map(_Stated._make, self._database.rows(self._stated, asked))}
+        # A code that is none of ours raises ValueError: an opposition that cannot be read is not to be ignored.
+        stated = [
+            (Category(one.category), one.professional_id)
+            for one in latest.values()
+            if Status(one.status) is Status.ACTIVE and one.structure_id == structure_id
+        ]
         return Oppositions(
-            feeding=any(
-                one.category is Category.OPPOSITION_FEEDING and one.structure_id == structure_id for one in active
-            ),
+            feeding=any(category is Category.OPPOSITION_FEEDING for category, _ in stated),
+            # A structure records what its patients say of itself: of all its professionals, or of one of them.
             consultation=any(
-                one.category is Category.OPPOSITION_CONSULTATION and _touches(one, structure_id, person_id)
-                for one in active
+                category is Category.OPPOSITION_CONSULTATION and professional_id in ("", person_id)
+                for category, professional_id in stated
             ),
         )
+
+
+def _keyed_id(recorder_id: str, key: str) -> str:
+    """An id that two hosts give to the same request, and that does not tell the key."""
+    digest = hashlib.sha256(f"consent\n{recorder_id}\n{key}".encode("utf-8", "replace")).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def _touches(statement: Statement, structure_id: str, person_id: str) -> bool:
     """A structure records what its patients say of itself: of all its professionals, or of one of them."""
     same_structure = statement.structure_id == structure_id
     return same_structure and statement.professional_id in ("", person_id)
+
+
+class _Stated(NamedTuple):
+    """A row of ``_STATED``."""
+
+    id: str
+    status: str
+    category: str
+    structure_id: str
+    professional_id: str
 
 
 def _check_id(shape: re.Pattern[str], value: str, element: str) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from facade.domain.document import DocumentEntry
 from facade.domain.ins import INS
@@ -36,21 +37,21 @@ class HiddenDocuments:
 
     def note(self, document: DocumentEntry, structure_id: str, now: datetime) -> None:
         """The document was hidden from its patient; noting it again keeps the first date."""
-        with self._database.writing() as connection:
-            known = select(table.c.logical_id).where(table.c.logical_id == document.logical_id)
-            if connection.execute(known).first() is not None:
-                return
-            connection.execute(
-                insert(table),
-                {
-                    "logical_id": document.logical_id,
-                    "patient_oid": document.patient.kind.value,
-                    "patient_value": document.patient.value,
-                    "author_id": next((author.person.id for author in document.authors), ""),
-                    "structure_id": structure_id,
-                    "since": now,
-                },
-            )
+        row = {
+            "logical_id": document.logical_id,
+            "patient_oid": document.patient.kind.value,
+            "patient_value": document.patient.value,
+            "author_id": next((author.person.id for author in document.authors), ""),
+            "structure_id": structure_id,
+            "since": now,
+        }
+        try:
+            with self._database.writing() as connection:
+                known = select(table.c.logical_id).where(table.c.logical_id == document.logical_id)
+                if connection.execute(known).first() is None:
+                    connection.execute(insert(table), row)
+        except IntegrityError:
+            return  # another process noted it first
 
     def lift(self, logical_id: str) -> None:
         """The document was shown to its patient, or withdrawn."""

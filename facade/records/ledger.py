@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
@@ -15,6 +15,26 @@ from facade.records.reservations import Intent, Published, Request, Reservation,
 from facade.records.schema import publications, submissions
 
 _OPEN = (State.PENDING.value, State.UNKNOWN.value)
+# Built once: every publication makes these.
+_BLOCKERS = (
+    select(publications.c.submission_id, publications.c.unique_id, submissions.c.state, submissions.c.reserved_at)
+    .join_from(publications, submissions)
+    .where(
+        or_(
+            publications.c.live_unique_id.in_(bindparam("ids", expanding=True)),
+            publications.c.live_content.in_(bindparam("contents", expanding=True)),
+        )
+    )
+    .order_by(publications.c.rank)
+)
+_WRITE_LOT, _WRITE_DOCUMENTS = insert(submissions), insert(publications)
+_SETTLED = update(submissions).where(submissions.c.id == bindparam("reservation"))
+_STATE = select(submissions.c.state).where(submissions.c.id == bindparam("reservation"))
+_KNOWN = (
+    update(publications)
+    .where(publications.c.submission_id == bindparam("reservation"), publications.c.unique_id == bindparam("document"))
+    .values(logical_id=bindparam("known_as"))
+)
 
 
 class Blocker(NamedTuple):
@@ -28,13 +48,9 @@ class Blocker(NamedTuple):
 
 def blockers(connection: Connection, intents: Sequence[Intent]) -> list[Blocker]:
     """The live documents with the uniqueId, or with the content, of one of these."""
-    document, lot = publications.c, submissions.c
-    in_the_way = or_(
-        document.live_unique_id.in_([one.unique_id for one in intents]),
-        document.live_content.in_([one.content for one in intents]),
+    rows = connection.execute(
+        _BLOCKERS, {"ids": [one.unique_id for one in intents], "contents": [one.content for one in intents]}
     )
-    query = select(document.submission_id, document.unique_id, lot.state, lot.reserved_at)
-    rows = connection.execute(query.join_from(publications, submissions).where(in_the_way).order_by(document.rank))
     return [Blocker(row.submission_id, row.unique_id, State(row.state), row.reserved_at) for row in rows]
 
 
@@ -44,7 +60,7 @@ def insert_reservation(
     """Write a pending reservation. Raises IntegrityError when another process was faster."""
     submission_id = str(uuid.uuid4())
     connection.execute(
-        insert(submissions),
+        _WRITE_LOT,
         {
             "id": submission_id,
             "caller_id": request.caller_id,
@@ -57,8 +73,9 @@ def insert_reservation(
             "reserved_at": now,
         },
     )
-    connection.execute(insert(publications), [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
-    return load(connection, submission_id, State.PENDING)
+    connection.execute(_WRITE_DOCUMENTS, [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
+    documents = tuple(Published(one.unique_id, "", one.patient) for one in intents)
+    return Reservation(submission_id, State.PENDING, request.structure_id, lot, documents, now)
 
 
 def load(connection: Connection, submission_id: str, state: State, *, replay: bool = False) -> Reservation:
@@ -75,7 +92,23 @@ def load(connection: Connection, submission_id: str, state: State, *, replay: bo
 
 def state_of(connection: Connection, submission_id: str) -> State:
     """The state as it is written."""
-    return State(connection.execute(select(submissions.c.state).where(submissions.c.id == submission_id)).scalar_one())
+    return State(connection.execute(_STATE, {"reservation": submission_id}).scalar_one())
+
+
+def settle_stored(connection: Connection, submission_id: str, now: datetime, lot: str) -> None:
+    """The lot is stored, whatever was thought of it before; ``lot`` is its id where that is known."""
+    values = {"reservation": submission_id, "state": State.STORED.value, "settled_at": now}
+    connection.execute(_SETTLED, values | ({"lot": lot} if lot else {}))
+
+
+def note_logical_ids(connection: Connection, submission_id: str, logical_ids: Mapping[str, str]) -> None:
+    """Under which logical id the DMP has each document, by its uniqueId."""
+    rows = [
+        {"reservation": submission_id, "document": unique_id, "known_as": logical_id}
+        for unique_id, logical_id in logical_ids.items()
+    ]
+    if rows:
+        connection.execute(_KNOWN, rows)
 
 
 def move(connection: Connection, submission_id: str, state: State, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select
 
 from facade.domain.caller import Pairing, Relation
 from facade.domain.ins import INS
+from facade.records.dialects import Lock
 from facade.records.engine import Database
 from facade.records.schema import pairings as table
 
@@ -61,7 +62,8 @@ class Pairings:
 
         Raises ValueError when a person would hold two records: one of them is somebody else's.
         """
-        with self._database.writing() as connection:
+        # Alone: two processes that each see only their own rows would make one person the holder of two records.
+        with self._database.writing(Lock.PAIRINGS) as connection:
             for application, external_id, pairing in pairings:
                 connection.execute(delete(table).where(_same(application, external_id, pairing.patient)))
                 connection.execute(insert(table), _row(application, external_id, pairing))

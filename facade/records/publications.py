@@ -13,13 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
-from facade.records.engine import Database
-from facade.records.ledger import blockers, insert_reservation, load, move, release, revive, state_of
+from facade.records.engine import Collided, Database
+from facade.records.fed import Fed, fed_into
+from facade.records.ledger import (
+    blockers,
+    insert_reservation,
+    load,
+    move,
+    note_logical_ids,
+    release,
+    revive,
+    settle_stored,
+    state_of,
+)
+from facade.records.prepared import Prepared
 from facade.records.reservations import (
     Intent,
     NaturalForm,
@@ -46,6 +59,7 @@ class Publications:
     def __init__(self, database: Database, *, pending_for: timedelta = timedelta(minutes=5)) -> None:
         self._database = database
         self._pending_for = pending_for
+        self._forms: dict[int, Prepared] = {}  # by how many documents it asks for, a power of two
 
     def reserve(self, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str = "") -> Reservation:
         """Reserve the documents of one lot before they are sent.
@@ -62,7 +76,7 @@ class Publications:
                 with self._database.writing() as connection:
                     earlier = self._earlier(connection, intents, request, now)
                     return earlier or insert_reservation(connection, intents, request, now=now, lot=lot)
-            except IntegrityError:
+            except (IntegrityError, Collided):
                 continue  # another process reserved between the look and the insert: look again
         raise in_progress()
 
@@ -70,14 +84,8 @@ class Publications:
         """The DMP has the lot; ``logical_ids`` by uniqueId. Holds even for one that was thought to have failed."""
         with self._database.writing() as connection:
             failed = state_of(connection, reservation_id) is State.FAILED
-            values = {"state": State.STORED.value, "settled_at": now} | ({"lot": lot} if lot else {})
-            connection.execute(update(submissions).where(submissions.c.id == reservation_id).values(values))
-            for unique_id, logical_id in logical_ids.items():
-                connection.execute(
-                    update(publications)
-                    .where(publications.c.submission_id == reservation_id, publications.c.unique_id == unique_id)
-                    .values(logical_id=logical_id)
-                )
+            settle_stored(connection, reservation_id, now, lot)
+            note_logical_ids(connection, reservation_id, logical_ids)
             if failed:
                 revive(connection, reservation_id)
 
@@ -91,6 +99,19 @@ class Publications:
         """It may or may not be stored. Its documents stay reserved until somebody has asked the DMP."""
         with self._database.writing() as connection:
             move(connection, reservation_id, State.UNKNOWN, now)
+
+    def replacing(self, reservation_id: str, replaced: Mapping[str, str]) -> None:
+        """Before it is sent: which document each one of the lot replaces, uniqueId by uniqueId."""
+        document = publications.c
+        with self._database.writing() as connection:
+            for unique_id, old in replaced.items():
+                mine = (document.submission_id == reservation_id, document.unique_id == unique_id)
+                connection.execute(update(publications).where(*mine).values(replaces=old))
+
+    def fed_into(self, structure_id: str, patient: INS) -> list[Fed]:
+        """What a structure fed into a record, last fed first; whatever was withdrawn or replaced since, too."""
+        with self._database.reading() as connection:
+            return fed_into(connection, structure_id, patient)
 
     def withdrawn(self, unique_id: str, *, now: datetime) -> None:
         """The document was withdrawn from the DMP: it may be published again. Unknown ids are ignored."""
@@ -144,12 +165,13 @@ class Publications:
         wanted = list(unique_ids)
         if not wanted:
             return {}
-        found = publications.c
-        columns = (found.live_unique_id, found.media_type, found.sha1, found.size, submissions.c.settled_at)
-        query = select(*columns).join_from(publications, submissions).where(found.live_unique_id.in_(wanted))
-        with self._database.reading() as connection:
-            rows = connection.execute(query)
-            return {row.live_unique_id: NaturalForm(row.media_type, row.sha1, row.size, row.settled_at) for row in rows}
+        places = 1 << (len(wanted) - 1).bit_length()
+        query = self._forms.get(places)
+        if query is None:
+            query = self._forms[places] = self._database.prepare(_forms(places))
+        # What is asked for twice is found once.
+        asked = {f"id{place}": wanted[min(place, len(wanted) - 1)] for place in range(places)}
+        return {row[0]: NaturalForm(*row[1:]) for row in self._database.rows(query, asked)}
 
     def _earlier(
         self, connection: Connection, intents: Sequence[Intent], request: Request, now: datetime
@@ -198,6 +220,14 @@ class Publications:
     def _unknown(self, connection: Connection, submission_id: str, now: datetime) -> Reservation:
         move(connection, submission_id, State.UNKNOWN, now)
         return load(connection, submission_id, State.UNKNOWN)
+
+
+def _forms(places: int) -> Select[Any]:
+    """The natural forms of so many documents, ``id0`` and so on."""
+    found = publications.c
+    columns = (found.live_unique_id, found.media_type, found.sha1, found.size, submissions.c.settled_at)
+    asked: list[BindParameter[str]] = [bindparam(f"id{place}") for place in range(places)]
+    return select(*columns).join_from(publications, submissions).where(found.live_unique_id.in_(asked))
 
 
 def _refuse_twins(intents: Sequence[Intent]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -129,6 +130,16 @@ class Reservation:
     documents: tuple[Published, ...]
     reserved_at: datetime
     replay: bool = False
+
+
+def repeatable_unique_id(request: Request, rank: int) -> str:
+    """The uniqueId every repetition of a keyed request gives its document of this rank: 2.25 and a UUID as a number.
+
+    That of another request with the same key is another. Nobody can tell the key or the caller from it (SHA-256;
+    ITU-T X.667).
+    """
+    digest = hashlib.sha256(f"uniqueId\n{request.key_digest}\n{request.fingerprint}\n{rank}".encode()).digest()
+    return f"2.25.{uuid.UUID(bytes=digest[:16], version=4).int}"
 
 
 def duplicate_unique_id(unique_id: str) -> Conflict:

@@ -179,8 +179,10 @@ publications = Table(
     Column("live_unique_id", String(128), nullable=True),
     Column("live_content", String(64), nullable=True),
     Column("withdrawn_at", UtcTime, nullable=True),
+    Column("replaces", String(128), nullable=True),
     UniqueConstraint("live_unique_id", name="publications_live_unique_id"),
     UniqueConstraint("live_content", name="publications_live_content"),
+    Index("publications_patient", "patient_value", "patient_oid"),
 )
 
 pairings = Table(
@@ -244,4 +246,94 @@ mail_messages = Table(
     Index("mail_messages_due", "state", "next_at"),
     Index("mail_messages_structure", "structure_id", "queued_at"),
     Index("mail_messages_reservation", "reservation_id"),
+)
+
+# What a professional ordered to be preloaded. The patient, the criteria and the documents are sealed; the digests are
+# keyed (``vault``). Instants and states are plain: the sweep must find what is due without opening anything.
+preloads = Table(
+    "preloads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("person_id", String(128), nullable=False),
+    Column("structure_id", String(32), nullable=False),
+    Column("patient_key", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("due", UtcTime, nullable=True),
+    Column("closes", UtcTime, nullable=False),
+    Column("recorded", UtcTime, nullable=False),
+    Column("fetched", UtcTime, nullable=True),
+    Column("expires", UtcTime, nullable=True),
+    Column("settled", UtcTime, nullable=True),
+    Column("holder", String(36), nullable=True),
+    Column("leased_until", UtcTime, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("matched", Integer, nullable=True),
+    Column("outcome", String(64), nullable=False),
+    Index("preloads_person", "person_id", "recorded"),
+    Index("preloads_state", "state", "due"),
+    Index("preloads_patient", "patient_key"),
+)
+
+preloaded_documents = Table(
+    "preloaded_documents",
+    metadata,
+    Column("preload_id", String(64), ForeignKey("preloads.id", ondelete="CASCADE"), primary_key=True),
+    Column("document_key", String(64), primary_key=True),
+    Column("rank", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=True),
+    Index("preloaded_documents_key", "document_key"),
+)
+
+# What was preloaded in the last days, for the limits of EXI 12: it outlives what it counts. An empty document_key
+# stands for the patient alone.
+preload_uses = Table(
+    "preload_uses",
+    metadata,
+    Column("person_id", String(128), primary_key=True),
+    Column("patient_key", String(64), primary_key=True),
+    Column("document_key", String(64), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Index("preload_uses_at", "at"),
+)
+
+# One row: how far the traces have been looked through, and which process is at it.
+supervision = Table(
+    "supervision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("holder", String(36), nullable=False),
+    Column("until", UtcTime, nullable=False),
+)
+
+# ``suspends``: the person's access through this structure is suspended until ``released_at`` is set.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("criterion", String(32), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("person_id", String(128), nullable=False),
+    Column("structure_id", String(32), nullable=False),
+    Column("first", UtcTime, nullable=False),
+    Column("last", UtcTime, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("raised_at", UtcTime, nullable=False),
+    Column("suspends", Boolean, nullable=False),
+    Column("notified_at", UtcTime, nullable=True),
+    Column("released_at", UtcTime, nullable=True),
+    _text("released_by"),
+    _text("released_why"),
+    Index("alerts_structure", "structure_id", "raised_at"),
+    Index("alerts_person", "person_id", "structure_id", "criterion"),
+)
+
+# Whose records are those of colleagues: a keyed mark of each matricule, never the matricule.
+staff = Table(
+    "staff",
+    metadata,
+    Column("structure_id", String(32), primary_key=True),
+    Column("mark", String(64), primary_key=True),
 )

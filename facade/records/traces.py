@@ -10,7 +10,20 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from facade.domain.access import Purpose
 from facade.domain.ins import INS
@@ -20,9 +33,10 @@ from facade.records.schema import trace_anchors, trace_head
 from facade.records.schema import traces as table
 
 _BATCH = 500
+_CUT = 5000
 # Built once: a trace is written for every request.
 _WRITE = insert(table)
-_ADVANCE = update(trace_head).where(trace_head.c.id == 1)
+_ADVANCE = update(trace_head).where(trace_head.c.id == 1).values(seq=bindparam("last"), hash=bindparam("digest"))
 _HEAD = select(trace_head.c.seq, trace_head.c.hash).where(trace_head.c.id == 1)
 # FOR UPDATE makes PostgreSQL's writers queue here; SQLite has none and needs none after BEGIN IMMEDIATE.
 _LOCKED_HEAD = _HEAD.with_for_update()
@@ -90,16 +104,19 @@ class Traces:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._head = database.prepare(_LOCKED_HEAD)
+        self._write = database.prepare(_WRITE)
+        self._advance = database.prepare(_ADVANCE)
 
     def append(self, trace: Trace) -> int:
         """Write one trace at the end of the chain and return its number. Durable when this returns."""
         columns = _columns(trace)
-        with self._database.writing() as connection:
-            head = _head(connection, lock=True)
+        with self._database.writing_prepared() as cursor:
+            head = ChainHead(*self._head.rows(cursor, {})[0])
             seq = head.seq + 1
             digest = link_hash(head.hash, _content(seq, columns))
-            connection.execute(_WRITE, {**columns, "seq": seq, "previous": head.hash, "hash": digest})
-            connection.execute(_ADVANCE, {"seq": seq, "hash": digest})
+            self._write.execute(cursor, {**columns, "seq": seq, "previous": head.hash, "hash": digest})
+            self._advance.execute(cursor, {"last": seq, "digest": digest})
         return seq
 
     def of_patient(
@@ -126,9 +143,12 @@ class Traces:
             reached = [or_(table.c.time < last.time, and_(table.c.time == last.time, table.c.seq < last.seq))]
 
     def emergency_opened(
-        self, person_id: str, patient: INS, purpose: str, reason: str, since: datetime
+        self, person_id: str, patient: INS, purpose: str, reason: str, since: datetime, until: datetime
     ) -> datetime | None:
-        """When this person was first let into this record with this purpose and reason, no earlier than ``since``."""
+        """When this person was first let into this record with this purpose and reason, between these two instants.
+
+        ``until`` is now: a trace written while the clock was ahead would keep a record open until that time has come.
+        """
         wanted = and_(
             _of_patient(patient),
             table.c.person_id == person_id,
@@ -136,6 +156,7 @@ class Traces:
             table.c.reason == reason,
             table.c.effect == "permit",
             table.c.time >= since,
+            table.c.time <= until,
         )
         with self._database.reading() as connection:
             first: datetime | None = connection.execute(select(func.min(table.c.time)).where(wanted)).scalar_one()
@@ -183,17 +204,25 @@ class Traces:
         """Remove the oldest traces, up to the first that is not older than ``before``; return how many.
 
         Only the start of the chain is cut, so a trace written while the clock was ahead keeps those after it. The
-        anchor left behind lets ``verify`` start where the chain now starts.
+        anchor left behind lets ``verify`` start where the chain now starts. Cut by cut, each with an anchor of its
+        own: no act waits long for its trace meanwhile.
         """
+        removed = 0
+        while count := self._cut(before, now):
+            removed += count
+        return removed
+
+    def _cut(self, before: datetime, now: datetime) -> int:
         with self._database.writing() as connection:
             head = _head(connection, lock=True)
+            first = connection.execute(select(func.min(table.c.seq))).scalar_one()
             kept = connection.execute(select(func.min(table.c.seq)).where(table.c.time >= before)).scalar_one()
-            last = head.seq if kept is None else kept - 1
+            if first is None or first == kept:
+                return 0
+            last = min(head.seq if kept is None else kept - 1, first + _CUT - 1)
             cut = connection.execute(
                 select(table.c.seq, table.c.hash).where(table.c.seq <= last).order_by(table.c.seq.desc()).limit(1)
-            ).first()
-            if cut is None:
-                return 0
+            ).one()
             removed = connection.execute(delete(table).where(table.c.seq <= cut.seq)).rowcount
             connection.execute(
                 insert(trace_anchors), {"seq": cut.seq, "hash": cut.hash, "removed": removed, "time": now}

@@ -22,4 +22,3 @@ class Actor:
     reason: str = field(default="", repr=False)
     secret: bool = False
     on_behalf_of_holder: bool = False
-    traceparent: str = ""

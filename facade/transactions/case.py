@@ -12,17 +12,19 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from facade.domain.access import Act, Context, Decision, Effect, Oppositions
+from facade.domain.access import Act, Context, Decision, Effect, Oppositions, Preloading
 from facade.domain.dmp import DmpSession, DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
 from facade.domain.ins import INS
 from facade.domain.mail import MailTrouble
+from facade.observability import metrics
 from facade.observability.logs import log_emergency
 from facade.policy import access
 from facade.policy.vocabulary import Scope
 from facade.transactions.actor import Actor
+from facade.transactions.preload_removal import forget_if_closed
 from facade.transactions.same_record import of_the_holder
 from facade.transactions.services import Services
 from facade.transactions.tracing import trace_of, write_trace
@@ -84,13 +86,14 @@ class Case:
             self._trace(act, judged, outcome, code)
         new_emergency = self._context is not None and self._context.emergency_opened is None
         if outcome == "success" and self.actor.purpose.is_emergency and new_emergency:
-            log_emergency(self.actor.purpose.value, self.actor.correlation_id)
+            metrics.observe_emergency(self.actor.purpose.value)
+            log_emergency(self.actor.purpose.value)
 
     @property
     def session(self) -> DmpSession:
         """What a VIHF of this act is made for."""
         actor = self.actor
-        return DmpSession(self.caller, self.patient, actor.purpose, actor.secret, actor.traceparent)
+        return DmpSession(self.caller, self.patient, actor.purpose, actor.secret)
 
     @property
     def context(self) -> Context:
@@ -104,8 +107,13 @@ class Case:
                 on_behalf_of_holder=self.actor.on_behalf_of_holder,
                 oppositions=self._oppositions(),
                 emergency_opened=self._emergency_opened(),
+                suspended=self.services.suspensions.hold(self.caller.id, self.caller.structure.id),
             )
         return self._context
+
+    def preloads(self, asked: Preloading) -> None:
+        """State what a preload is judged by, before it is judged."""
+        self._context = replace(self.context, preloading=asked)
 
     def precheck(self) -> None:
         """Refuse what no answer of the DMP could allow, before the DMP is asked. Raises Refused."""
@@ -127,6 +135,7 @@ class Case:
 
         Raises NotFound when the document must not exist for this caller, Refused for every other denial.
         """
+        forget_if_closed(self.services, self.caller, self.patient, dossier, self.context)
         return self._permitted(self._decide(dossier, document, act or self.act, about or document))
 
     def _permitted(self, decision: Decision) -> Decision:
@@ -276,7 +285,7 @@ class Case:
             return None
         since = self.now - _SAME_EMERGENCY
         return self.services.traces.emergency_opened(
-            self.caller.id, self.patient, actor.purpose.value, actor.reason, since
+            self.caller.id, self.patient, actor.purpose.value, actor.reason, since, self.now
         )
 
     def _trace(self, act: Act, judged: _Judged, outcome: str, code: str) -> None:

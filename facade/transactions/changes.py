@@ -17,6 +17,7 @@ from facade.domain.dmp import Association, AssociationType, LotAnswer, LotQuery
 from facade.domain.document import DocumentEntry, XdsTime
 from facade.domain.errors import DmpRefused
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions import lots, render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
@@ -44,6 +45,7 @@ class Changes:
     warnings: tuple[DmpRefused, ...]
 
 
+@measured("find-changes")
 def find_changes(services: Services, actor: Actor, wanted: ChangesRequest) -> Changes:
     """Find what changed, mask it and write it. Raises Refused, DmpRefused, DmpUnavailable."""
     with Case(services, actor, Act.SEARCH, wanted.patient, "TD3.1") as case:

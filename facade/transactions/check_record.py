@@ -10,6 +10,7 @@ from typing import Any
 from facade.domain.access import Act
 from facade.domain.errors import Refused
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.services import Services
@@ -19,6 +20,7 @@ from facade.translation.patient_out import patient as patient_resource
 _STATES_TOLD = {"record.absent", "record.closed"}
 
 
+@measured("check-record")
 def check_record(services: Services, actor: Actor, patient: INS) -> dict[str, Any] | None:
     """The Patient that carries the state of the record, None where the DMP knows none."""
     with Case(services, actor, Act.CHECK, patient, "TD0.2") as case:

@@ -12,6 +12,7 @@ from typing import Any
 from facade.domain.access import Act
 from facade.domain.errors import DmpRefused, InvalidInput, NotFound
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions import dmp_consents, local_consents
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
@@ -54,10 +55,13 @@ def check(resource: dict[str, Any]) -> None:
     check_consent(resource, tables())
 
 
-def record_consent(services: Services, actor: Actor, resource: dict[str, Any]) -> Recorded:
+@measured("record-consent")
+def record_consent(services: Services, actor: Actor, resource: dict[str, Any], *, key: str = "") -> Recorded:
     """Record one statement for the caller's structure, or declare the caller authorised (TD0.3).
 
-    Raises InvalidInput, Refused, and for an authorisation DmpRefused, DmpUnavailable.
+    ``key`` is the Idempotency-Key; to declare oneself authorised twice is to do it once, with or without one.
+    Raises InvalidInput, Refused, Conflict for a key of another request, and for an authorisation DmpRefused,
+    DmpUnavailable.
     """
     stated = read_consent(resource, services.subjects, tables(), now=services.clock())
     refuse_active(stated)
@@ -66,10 +70,11 @@ def record_consent(services: Services, actor: Actor, resource: dict[str, Any]) -
             return _recorded(dmp_consents.authorise(case, stated))
     with Case(services, actor, Act.RECORD_CONSENT, stated.patient, "local") as case:
         local_consents.judge(case)
-        stored = local_consents.record(case, stated)
+        stored = local_consents.record(case, stated, key=key, dated="dateTime" in resource)
         return _recorded(local_consents.shown_latest(services, stored, local_consents.reached(case)))
 
 
+@measured("find-consents")
 def find_consents(services: Services, actor: Actor, wanted: Wanted) -> Found:
     """The statements recorded here and those of the DMP; the DMP is asked only where its own are wanted."""
     categories = frozenset(tables().categories) if wanted.categories is None else wanted.categories
@@ -87,6 +92,7 @@ def find_consents(services: Services, actor: Actor, wanted: Wanted) -> Found:
         return Found([resource for resource in resources if _matches(resource, wanted)], warnings)
 
 
+@measured("read-consent")
 def read_one(services: Services, actor: Actor, consent_id: str) -> Recorded:
     """One statement as it is now. Raises NotFound for one that must not exist for this caller, too."""
     if services.ids.open_statement(consent_id) is not None:
@@ -97,6 +103,7 @@ def read_one(services: Services, actor: Actor, consent_id: str) -> Recorded:
         return _recorded(local_consents.shown_latest(services, stored, local_consents.reached(case)))
 
 
+@measured("read-consent-history")
 def read_history(services: Services, actor: Actor, consent_id: str) -> list[Recorded]:
     """Every version, newest first, as it was recorded. The DMP keeps none of its own: only what is so now."""
     if services.ids.open_statement(consent_id) is not None:
@@ -108,6 +115,7 @@ def read_history(services: Services, actor: Actor, consent_id: str) -> list[Reco
         return [_recorded(local_consents.shown(services, version, non_opposition=None)) for version in versions]
 
 
+@measured("read-consent-version")
 def read_version(services: Services, actor: Actor, consent_id: str, version: int) -> Recorded:
     """One version of a statement recorded here. Raises NotFound."""
     found = [one for one in read_history(services, actor, consent_id) if one.version == version]
@@ -116,6 +124,7 @@ def read_version(services: Services, actor: Actor, consent_id: str, version: int
     return found[0]
 
 
+@measured("update-consent")
 def update_consent(
     services: Services, actor: Actor, consent_id: str, resource: dict[str, Any], expected_version: int | None
 ) -> Recorded:
@@ -136,6 +145,7 @@ def update_consent(
         return _recorded(local_consents.shown_latest(services, changed, local_consents.reached(case)))
 
 
+@measured("withdraw-consent")
 def withdraw_consent(services: Services, actor: Actor, consent_id: str, expected_version: int | None) -> Recorded:
     """Withdraw a statement: a new, inactive version here; TD0.3 SUPPRESSION for the caller's own authorisation."""
     opened = services.ids.open_statement(consent_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from facade.domain.access import Act, Decision
 from facade.domain.errors import Refused
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.read_document import find_current, open_id
@@ -16,6 +17,7 @@ from facade.transactions.services import Services
 from facade.translation.explain_access import AccessQuestion
 
 
+@measured("explain-access")
 def explain_access(services: Services, actor: Actor, question: AccessQuestion) -> tuple[Act, Decision]:
     """The act that was judged and the decision: that of reading, where the document cannot even be looked at.
 

@@ -13,6 +13,7 @@ from facade.domain.dmp import DmpSession, DocumentAnswer
 from facade.domain.document import Availability, DocumentEntry
 from facade.domain.errors import DmpRefused
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions import render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
@@ -41,6 +42,7 @@ class Found:
     warnings: tuple[DmpRefused, ...]
 
 
+@measured("find-documents")
 def find_documents(services: Services, actor: Actor, search: SearchRequest, page: Page) -> Found:
     """Search, mask, count, cut the page and write it. Raises Refused, DmpRefused, DmpUnavailable."""
     with Case(services, actor, Act.SEARCH, search.patient, "TD3.1") as case:

@@ -17,6 +17,7 @@ from facade.domain.document import SubmissionSet
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, NotFound
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions import lots
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
@@ -28,6 +29,7 @@ from facade.translation.list_out import submission_list
 from facade.translation.lot_search import LotRequest
 
 
+@measured("find-lots")
 def find_lots(services: Services, actor: Actor, search: LotRequest, page: Page) -> Found:
     """Search, mask, count, cut the page and write it. Raises Refused, DmpRefused, DmpUnavailable."""
     with Case(services, actor, Act.SEARCH, search.patient, "TD3.1") as case:
@@ -44,6 +46,7 @@ def find_lots(services: Services, actor: Actor, search: LotRequest, page: Page) 
         return Found(search.patient, len(ordered), resources, (*answer.warnings, *contents.warnings, *doubts))
 
 
+@measured("read-lot")
 def read_lot(services: Services, actor: Actor, sealed: str) -> dict[str, Any]:
     """One lot. Raises NotFound, also where none of its documents may be seen, Refused, DmpRefused, DmpUnavailable."""
     opened = services.ids.open_lot(sealed)

@@ -12,6 +12,7 @@ from base64 import b64encode
 from facade.domain.access import Decision, Effect
 from facade.domain.content import Buffer
 from facade.domain.errors import FacadeError, Refused
+from facade.observability.acts import measured
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
 from facade.transactions.tracing import trace_local
@@ -23,6 +24,7 @@ ACT = "generate-metadata"
 _OWN = Decision(Effect.PERMIT, "generate-metadata.own-content", "ITI TF-2 3.106")
 
 
+@measured("generate-metadata")
 def generate_metadata(services: Services, actor: Actor, content: Buffer) -> Json:
     """The DocumentReference of a CDA, its hash and size computed.
 

@@ -16,6 +16,7 @@ from facade.domain.dmp import DocumentAnswer, DocumentQuery
 from facade.domain.document import Availability, DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.policy import access
 from facade.records.traces import StoredTrace
 from facade.transactions.actor import Actor
@@ -54,6 +55,7 @@ class Found:
     before: datetime
 
 
+@measured("find-traces")
 def find_traces(services: Services, actor: Actor, wanted: Wanted) -> Found:
     """The traces of a record this caller may see, newest first, as AuditEvent. Raises Refused, DmpUnavailable."""
     patient = wanted.patient

@@ -7,14 +7,17 @@ the caller; a patient reads those of every structure. Sources: référentiel 2.1
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from facade.domain.caller import Caller, CallerKind
 from facade.domain.dossier import Dossier
 from facade.domain.errors import InvalidInput, NotFound
 from facade.records.consents import Category, Channel, Consent, Statement, Status
+from facade.records.reservations import key_mismatch
 from facade.transactions.case import Case
 from facade.transactions.consent_tables import tables
+from facade.transactions.preload_removal import forget_if_opposed
 from facade.transactions.services import Services
 from facade.translation.consent import Shown
 from facade.translation.consent_in import Stated
@@ -47,17 +50,26 @@ def reached(case: Case) -> list[Consent]:
     return [stored for stored in found if _reaches(case.caller, stored)]
 
 
-def record(case: Case, stated: Stated) -> Consent:
-    """Record a new statement for the caller's structure."""
+def record(case: Case, stated: Stated, *, key: str = "", dated: bool = True) -> Consent:
+    """Record a new statement for the caller's structure; the same request with the same ``key`` records none.
+
+    ``dated``: whether the request says when the patient was informed. Raises Conflict for a key of another request.
+    """
     statement = _statement(case.caller, stated)
-    return case.services.consents.create(statement, recorder_id=case.caller.id, now=case.now)
+    stored = case.services.consents.create(statement, recorder_id=case.caller.id, now=case.now, key=key)
+    # Where the request names no time it is that of its first arrival.
+    expected = statement if dated else replace(statement, informed_at=stored.statement.informed_at)
+    if stored.statement != expected:
+        raise key_mismatch()
+    forget_if_opposed(case.services, stored, case.now)
+    return stored
 
 
 def change(case: Case, stored: Consent, stated: Stated, expected_version: int | None) -> Consent:
     """Record a new version. Raises InvalidInput (another patient or category), Conflict (``expected_version``)."""
     if stated.category.code != stored.statement.category.value or stated.patient != stored.statement.patient:
         raise InvalidInput.of("consent.subject-changed", "Consent.patient", "Consent.category")
-    return case.services.consents.update(
+    changed = case.services.consents.update(
         stored.id,
         _statement(case.caller, stated),
         recorder_id=case.caller.id,
@@ -65,6 +77,8 @@ def change(case: Case, stored: Consent, stated: Stated, expected_version: int | 
         expected_version=expected_version,
         status=Status.ACTIVE if stated.active else Status.INACTIVE,
     )
+    forget_if_opposed(case.services, changed, case.now)
+    return changed
 
 
 def withdraw(case: Case, stored: Consent, expected_version: int | None) -> Consent:

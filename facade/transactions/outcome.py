@@ -15,6 +15,8 @@ from facade.records.reservations import Reservation, in_progress
 from facade.transactions.case import Case
 from facade.transactions.services import Services
 
+# What a DMP answers when it has a document of this uniqueId (ITI TF-3 table 4.2.4.1-2).
+_THERE_ALREADY = ("XDSDuplicateUniqueIdInRegistry", "XDSNonIdenticalHash")
 # By uniqueId, the entryUUID the DMP has a document under.
 Found = Mapping[str, str]
 
@@ -24,9 +26,12 @@ def keeps_our_ids(services: Services) -> bool:
     return services.settings.dmp.entry_uuids == "ours"
 
 
-def send(case: Case, reservation: Reservation, submission: Submission) -> tuple[DocumentEntry, ...]:
+def send(
+    case: Case, reservation: Reservation, submission: Submission, *, repeatable: bool = False
+) -> tuple[DocumentEntry, ...]:
     """TD2.1, once. The documents under the ids the DMP keeps them under; the ledger and the worklist note them.
 
+    ``repeatable``: no other request than this one and its repetitions gives its documents these uniqueIds.
     Raises DmpRefused, DmpUnavailable (``publication.not-stored``, ``publication.unknown-outcome``).
     """
     publications = case.services.publications
@@ -39,7 +44,7 @@ def send(case: Case, reservation: Reservation, submission: Submission) -> tuple[
         publications.mark_unknown(reservation.id, now=case.now)
         found = _after_unknown_outcome(case, reservation, error)
     except FacadeError as error:
-        refused = _stored_all_the_same(case, reservation, error)
+        refused = _stored_all_the_same(case, reservation, error, repeatable=repeatable)
         if refused is None:
             raise
         found = refused
@@ -106,14 +111,15 @@ def _after_success(case: Case, reservation: Reservation, submission: Submission)
     return found
 
 
-def _stored_all_the_same(case: Case, reservation: Reservation, error: FacadeError) -> Found | None:
+def _stored_all_the_same(case: Case, reservation: Reservation, error: FacadeError, *, repeatable: bool) -> Found | None:
     """Settle a refused lot: where the DMP has it nevertheless. A SOAP fault may come after the effect.
 
+    And so may the refusal of a repetition, because what it repeats was stored in the meantime.
     Where the DMP cannot be asked, or holds a part of it, it stays unknown: the repeated request settles it.
     """
     publications, found = case.services.publications, {}
     wanted = [document.unique_id for document in reservation.documents]
-    if isinstance(error, DmpRefused) and error.channel == "fault":
+    if isinstance(error, DmpRefused) and (error.channel == "fault" or (repeatable and error.code in _THERE_ALREADY)):
         try:
             found = _look_up(case, wanted)
         except FacadeError:

@@ -12,15 +12,19 @@ from datetime import datetime
 from typing import Any
 
 from facade.domain.access import Act
+from facade.domain.caller import CallerKind
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
+from facade.domain.obligations import Obligations
+from facade.observability.acts import measured
 from facade.records.mail_rows import Mail
-from facade.records.reservations import Intent, Reservation
+from facade.records.reservations import Intent, Reservation, repeatable_unique_id
 from facade.records.reservations import Request as LedgerRequest
 from facade.transactions import complete, outcome, render, send_published
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
+from facade.transactions.obligations import still_owed
 from facade.transactions.prepare import Prepared, prepare, target_of_replacement
 from facade.transactions.services import Services
 from facade.transactions.succession import succession
@@ -50,7 +54,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, what was filled, and the messages that send them."""
+    """The documents as stored, what was filled, what is still owed for each, and the messages that send them."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -58,6 +62,7 @@ class Published:
     lot_id: str
     filled: tuple[Fill, ...]
     unsupported_relations: tuple[str, ...]
+    owed: tuple[Obligations, ...]
     mails: tuple[Mail, ...] = ()
 
 
@@ -84,6 +89,7 @@ def _of_stated_type(part: DocumentPart) -> dict[str, Any]:
     return part.resource
 
 
+@measured("publish")
 def publish(services: Services, actor: Actor, order: Order) -> Published:
     """Publish. Raises InvalidInput, Refused, Conflict, DmpRefused, DmpUnavailable; nothing is half-done."""
     with Case(services, actor, Act.PUBLISH, order.subject.ins, "TD2.1") as case:
@@ -106,12 +112,17 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     if reservation.replay:
         return _replay(case, subject, order, reservation)
     try:
-        submission = _wrap(case, dossier, drafts, lot)
+        replaced = [target_of_replacement(case, dossier, draft) for draft in drafts]
+        submission = _wrap(case, dossier, drafts, replaced, lot)
+        _note_replaced(case, reservation, drafts, replaced)
         send_published.hold(case, submission, plan, reservation)
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
         raise
-    entries = outcome.send(case, reservation, submission)
+    repeatable = [_new_unique_id(case, order, n) for n in range(len(drafts))] == [
+        each.entry.unique_id for each in drafts
+    ]
+    entries = outcome.send(case, reservation, submission, repeatable=repeatable)
     mails = send_published.released(case, plan, reservation)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
     for draft, entry in zip(drafts, entries, strict=True):
@@ -119,12 +130,20 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
-    return Published(subject.ins, entries, resources, lot_id, filled, relations, mails)
+    return Published(subject.ins, entries, resources, lot_id, filled, relations, _owed(case, entries), mails)
+
+
+def _owed(case: Case, entries: Sequence[DocumentEntry]) -> tuple[Obligations, ...]:
+    """What is still owed for each document; nothing by patients and applications, whom the arrêté does not bind."""
+    if case.caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
+        return ()
+    return tuple(still_owed(entry, case.now) for entry in entries)
 
 
 def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
     """The documents of a request that came in ``now``, read and checked."""
-    contexts = [_document_context(case, _latest_creation(order, now)) for _ in order.documents]
+    latest = _latest_creation(order, now)
+    contexts = [_document_context(case, latest, _new_unique_id(case, order, n)) for n in range(len(order.documents))]
     return [
         prepare(case.services, subject, each, resource, text, order.index)
         for each, (resource, text) in zip(contexts, order.documents, strict=True)
@@ -143,14 +162,28 @@ def _latest_creation(order: Order, now: datetime) -> datetime:
     return min(submitted, now)
 
 
-def _document_context(case: Case, now: datetime) -> DocumentContext:
+def _new_unique_id(case: Case, order: Order, rank: int) -> str:
+    """The uniqueId of a document that brings none: the same for every repetition of a request with an Idempotency-Key.
+
+    The DMP keeps no two documents of one uniqueId: should a repetition be sent while the first is still on its way
+    (two hosts whose clocks differ, a clock that jumped), it refuses the later one.
+    """
+    request = _ledger_request(case, order)
+    return repeatable_unique_id(request, rank) if request.idempotency_key else _new_oid(case.services)
+
+
+def _ledger_request(case: Case, order: Order) -> LedgerRequest:
+    return LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
+
+
+def _document_context(case: Case, now: datetime, unique_id: str) -> DocumentContext:
     services = case.services
     return DocumentContext(
         caller=case.caller,
         tables=services.codes,
         now=now,
         entry_uuid=services.new_uuid(),
-        unique_id=_new_oid(services),
+        unique_id=unique_id,
         secret=case.actor.secret,
         subjects=services.subjects,
     )
@@ -200,7 +233,7 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
         )
         for draft in drafts
     ]
-    request = LedgerRequest(case.caller.id, case.caller.structure.id, order.idempotency_key, order.fingerprint)
+    request = _ledger_request(case, order)
     reservation = services.publications.reserve(intents, request, now=case.now)
     if reservation.state == "unknown":
         outcome.settle(case, reservation)
@@ -218,7 +251,7 @@ def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation
     resources = render.documents(case.services, case.patient, entries)
     lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
     mails = tuple(case.services.outbox.of_publication(reservation.id))
-    return Published(case.patient, entries, resources, lot_id, (), (), mails)
+    return Published(case.patient, entries, resources, lot_id, (), (), _owed(case, entries), mails)
 
 
 def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:
@@ -229,12 +262,26 @@ def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[
     )
 
 
-def _wrap(case: Case, dossier: Dossier, drafts: Sequence[Prepared], lot: SubmissionSet) -> Submission:
+def _note_replaced(
+    case: Case, reservation: Reservation, drafts: Sequence[Prepared], replaced: Sequence[DocumentEntry | None]
+) -> None:
+    """Say in the ledger what each document replaces, before it is sent: afterwards a crash could lose it."""
+    pairs = zip(drafts, replaced, strict=True)
+    if known := {draft.entry.unique_id: old.unique_id for draft, old in pairs if old is not None}:
+        case.services.publications.replacing(reservation.id, known)
+
+
+def _wrap(
+    case: Case,
+    dossier: Dossier,
+    drafts: Sequence[Prepared],
+    targets: Sequence[DocumentEntry | None],
+    lot: SubmissionSet,
+) -> Submission:
     services = case.services
     traits = dossier.traits if services.settings.traits_from_dmp else Traits()
     documents = []
-    for draft in drafts:
-        replaced = target_of_replacement(case, dossier, draft)
+    for draft, replaced in zip(drafts, targets, strict=True):
         named = complete.entry(draft.entry, traits)
         line = succession(case, dossier, replaced) if replaced and draft.given is None else None
         content = draft.cda(named, traits, line)

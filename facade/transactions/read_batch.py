@@ -16,6 +16,7 @@ from facade.domain.dmp import DocumentAnswer, Retrieved
 from facade.domain.document import DocumentEntry
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions import render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Asked, Case
@@ -35,6 +36,7 @@ class Wanted:
 Answer = Forms | Read | Unchanged | FacadeError
 
 
+@measured("read-batch")
 def read_batch(services: Services, actor: Actor, wanted: Sequence[Wanted]) -> list[Answer]:
     """The answer to each of them, in their order: one that fails does not touch the others."""
     return _Batch(services, actor, wanted).answers()

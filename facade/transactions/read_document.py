@@ -16,6 +16,7 @@ from facade.domain.document import Availability, DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import NotFound
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.transactions import render
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
@@ -68,6 +69,7 @@ def open_id(services: Services, sealed: str) -> tuple[INS, str]:
     return opened
 
 
+@measured("read-document")
 def read_document(services: Services, actor: Actor, sealed: str) -> Read:
     """One document's metadata. Raises NotFound, Refused, DmpRefused, DmpUnavailable."""
     patient, logical_id = open_id(services, sealed)
@@ -80,6 +82,7 @@ def _none(_: str) -> bool:
     return False
 
 
+@measured("retrieve-document")
 def retrieve_document(
     services: Services, actor: Actor, sealed: str, reader_has: Callable[[str], bool] = _none
 ) -> Forms | Unchanged:

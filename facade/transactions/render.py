@@ -28,25 +28,22 @@ def documents(
     forms = services.publications.natural_forms([entry.unique_id for entry in entries]) if entries else {}
     patient_id = services.ids.seal_patient(patient)
     base = services.settings.fhir_base
-    found = []
-    for entry in entries:
-        form = forms.get(entry.unique_id)
-        natural = NaturalForm(form.media_type, form.sha1, form.size) if form else None
-        sealed = services.ids.seal_document(patient, entry.logical_id)
-        before = replaced.get(entry.logical_id)
-        found.append(
-            document_reference(
-                entry,
-                id=sealed,
-                patient_id=patient_id,
-                base=base,
-                tables=services.codes,
-                natural=natural,
-                replaces_id=services.ids.seal_document(patient, before) if before else "",
-                last_updated=form.stored_at if form and entry.version_id == _AS_PUBLISHED else None,
-            )
+
+    def written(entry: DocumentEntry) -> dict[str, Any]:
+        form, before = forms.get(entry.unique_id), replaced.get(entry.logical_id)
+        return document_reference(
+            entry,
+            id=services.ids.seal_document(patient, entry.logical_id),
+            patient_id=patient_id,
+            base=base,
+            tables=services.codes,
+            natural=NaturalForm(form.media_type, form.sha1, form.size) if form else None,
+            replaces_id=services.ids.seal_document(patient, before) if before else "",
+            last_updated=form.stored_at if form and entry.version_id == _AS_PUBLISHED else None,
         )
-    return found
+
+    with services.turns.of_count(len(entries)):
+        return [written(entry) for entry in entries]
 
 
 def document(

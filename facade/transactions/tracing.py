@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import datetime
 
 from facade.domain.access import Decision
 from facade.domain.caller import Caller
 from facade.domain.errors import FacadeError, Problem
+from facade.observability import metrics
 from facade.records.traces import Trace
 from facade.transactions.actor import Actor
 from facade.transactions.services import Services
@@ -50,8 +52,13 @@ def trace_local(services: Services, actor: Actor, act: str, decision: Decision, 
 
 def write_trace(services: Services, trace: Trace) -> None:
     """Append to the journal. Raises FacadeError ``trace.unavailable``: the answer is then withheld (EXI 18)."""
+    began, kept = time.perf_counter(), False
     try:
         services.traces.append(trace)
+        kept = True
     except Exception as error:
         # Whatever the storage says; the cause stays in the exception chain.
         raise FacadeError(Problem("trace.unavailable"), retry_after=_RETRY_AFTER) from error
+    finally:
+        metrics.observe_trace(time.perf_counter() - began, kept=kept)
+        metrics.observe_decision(trace.rule, trace.effect)

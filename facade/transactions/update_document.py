@@ -16,10 +16,12 @@ from facade.domain.dossier import Dossier
 from facade.domain.errors import Conflict, DmpRefused, DmpUnavailable, InvalidInput, NotFound, Refused
 from facade.domain.ins import INS
 from facade.domain.masking import Flag, Masking
+from facade.observability.acts import measured
 from facade.transactions import complete, render, replaced
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.own_documents import own_document
+from facade.transactions.preload_removal import forget_document
 from facade.transactions.publish import submission_context
 from facade.transactions.read_document import find_current, open_id
 from facade.transactions.services import Services
@@ -73,6 +75,7 @@ class Updated:
     remaining: int = 0
 
 
+@measured("update-document")
 def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expected_version: str | None) -> Updated:
     """Apply a patch to the document of a sealed id.
 
@@ -84,6 +87,7 @@ def update_by_id(services: Services, actor: Actor, sealed: str, patch: Any, expe
     return _update(services, actor, patient, logical_id, patch, expected_version)
 
 
+@measured("update-document")
 def update_by_identifier(
     services: Services, actor: Actor, patient: INS | None, named_by: DocumentTarget, patch: Any, expected: str | None
 ) -> Updated:
@@ -234,6 +238,7 @@ def _send(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetSt
     except DmpUnavailable as error:
         if not (error.outcome_unknown and _was_done(case, current, target)):
             raise
+    forget_document(case.services, current)
 
 
 def _gone(case: Case, document: DocumentEntry) -> None:

@@ -12,6 +12,7 @@ from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError, InvalidInput
 from facade.transactions import replaced
 from facade.transactions.case import Case
+from facade.transactions.preload_removal import forget_document
 
 
 def check_latest(case: Case, current: DocumentEntry) -> None:
@@ -43,6 +44,7 @@ def withdraw_earlier(
         case.reached(decision, version)
         case.services.publications.withdrawn(version.unique_id, now=case.now)
         case.services.hidden.lift(version.logical_id)
+        forget_document(case.services, version)
     return left
 
 

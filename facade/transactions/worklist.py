@@ -13,6 +13,7 @@ from facade.domain.access import Decision, Effect
 from facade.domain.caller import Caller, CallerKind
 from facade.domain.errors import Refused
 from facade.domain.ins import INS
+from facade.observability.acts import measured
 from facade.policy.vocabulary import Rule
 from facade.records.hidden import Hidden
 from facade.transactions.actor import Actor
@@ -34,6 +35,7 @@ class StillHidden:
     days: int
 
 
+@measured("find-still-hidden")
 def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     """The caller's worklist, longest hidden first.
 
@@ -41,7 +43,8 @@ def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     ``policy.access``, which judges an act on one record: this list goes over all of them.
     """
     caller, now = actor.caller, services.clock()
-    refused_by = _refused_by(caller)
+    suspended = services.suspensions.hold(caller.id, caller.structure.id)
+    refused_by = _refused_by(caller, suspended=suspended)
     decision = services.access.decision(refused_by) if refused_by else _OWN
     trace_local(services, actor, "list-still-hidden", decision)
     if not decision.permits:
@@ -53,9 +56,11 @@ def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     return [_line(services, hidden, now) for hidden in found]
 
 
-def _refused_by(caller: Caller) -> str | None:
+def _refused_by(caller: Caller, *, suspended: bool) -> str | None:
     if caller.refusal is not None:
         return caller.refusal
+    if suspended:
+        return Rule.SUSPENDED
     if caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
         return Rule.RIGHT_NOT_FOR_CALLER
     single = caller.kind is CallerKind.PROFESSIONAL and not caller.two_factors

@@ -63,7 +63,10 @@ _ACTS = {
     "list-authorisations": (_QUERY, "", "Consent"),
     "record-consent": (_CREATE, "", "Consent"),
     "read-consent": (_QUERY, "", "Consent"),
+    "list-fed": (_QUERY, "", "DocumentReference"),
     "read-traces": (_QUERY, "", "AuditEvent"),
+    "preload": (_QUERY, "", "Task"),
+    "end-preload": (_UPDATE, "", "Task"),
 }
 _CHANGE = (_UPDATE, "", "DocumentReference")
 
@@ -209,6 +212,6 @@ def _entities(
         boxes = [{"type": "recipient", "valueString": box} for box in facts.recipients]
         document = {"what": {"reference": f"DocumentReference/{facts.document_id}"}}
         found.append(thing | document | ({"detail": boxes} if boxes else {}))
-    elif resource == "Consent":
+    elif resource in ("Consent", "Task"):
         found.append(thing | {"what": {"type": resource}})
     return found

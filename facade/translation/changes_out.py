@@ -72,7 +72,7 @@ def _entry(changed: Changed, base: str) -> Json:
         response["lastModified"] = to_instant(changed.time)
     return {
         "fullUrl": f"{base}/{address}",
-        "resource": resource | {"meta": resource["meta"] | {"tag": [tag]}},
+        "resource": resource | {"meta": resource["meta"] | {"tag": [tag, *resource["meta"].get("tag", ())]}},
         "request": {"method": "POST", "url": "DocumentReference"} if new else {"method": "PATCH", "url": address},
         "response": response,
     }

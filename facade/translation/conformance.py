@@ -1,6 +1,6 @@
 """The facade's own conformance resources: its Consent, its extensions and its codes, as FHIR R4 resources.
 
-CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent, documents, access, errors and
+CodeSystems, ValueSets and StructureDefinitions are built from mappings/consent, documents, tasks, access, errors and
 conformance. Their canonical URLs are URNs, stable whatever the address of the server; each installation serves a
 resolvable copy at
 /fhir/<type>/<id>.
@@ -13,6 +13,11 @@ from typing import Any
 from facade.translation.changes_out import CHANGE_SYSTEM
 from facade.translation.conformance_parts import BASE, Resource, Row, Rows, extension, header
 from facade.translation.consent_tables import CATEGORY_SYSTEM, PROFILE
+from facade.translation.fed_out import MARK_SYSTEM
+from facade.translation.obligations_in import CONTEXT_SYSTEM
+from facade.translation.obligations_out import DUTY_SYSTEM
+from facade.translation.preload_tables import INPUT_SYSTEM, OUTPUT_SYSTEM, STATE_SYSTEM, TASK_SYSTEM
+from facade.translation.provenance import PROVENANCE_SYSTEM
 from facade.translation.vocabularies import vocabularies
 
 _SYSTEMS = {
@@ -31,6 +36,18 @@ _SYSTEMS = {
         CHANGE_SYSTEM,
         "documents/changes.csv",
         "What became of a document since a record was last opened",
+    ),
+    "task-code": (TASK_SYSTEM, "tasks/codes.csv", "What a Task of the facade is for"),
+    "preload-input": (INPUT_SYSTEM, "tasks/preload_inputs.csv", "What a Task that preloads is given"),
+    "preload-output": (OUTPUT_SYSTEM, "tasks/preload_outputs.csv", "What a Task that preloads tells"),
+    "preload-state": (STATE_SYSTEM, "tasks/preload_states.csv", "How far a preload got"),
+    "provenance": (PROVENANCE_SYSTEM, "tasks/provenance.csv", "Where what is shown came from"),
+    "feeding-duty": (DUTY_SYSTEM, "documents/feeding_duties.csv", "What is owed for a document"),
+    "feeding-mark": (MARK_SYSTEM, "documents/feeding_marks.csv", "What became of a document a structure fed"),
+    "production-context": (
+        CONTEXT_SYSTEM,
+        "documents/production_contexts.csv",
+        "How a document was made, as far as an obligation depends on it",
     ),
 }
 

@@ -14,6 +14,7 @@ from facade.domain.document import Availability, DocumentEntry, ReferenceId, Xds
 from facade.translation.identifiers import URI_SYSTEM
 from facade.translation.labels import write_labels
 from facade.translation.people_out import Contained
+from facade.translation.provenance import tags
 from facade.translation.tables import CodeTables, Json
 from facade.translation.times import to_fhir, to_instant
 from facade.translation.vocabulary import COMPREHENSIVE, IS_ARCHIVED, IS_DELETED
@@ -83,7 +84,7 @@ _CURRENT = (Availability.APPROVED, Availability.ARCHIVED)
 
 
 def _meta(entry: DocumentEntry, last_updated: datetime | None) -> Json:
-    meta: Json = {"versionId": entry.version_id, "profile": [COMPREHENSIVE]}
+    meta: Json = {"versionId": entry.version_id, "profile": [COMPREHENSIVE], "tag": tags()}
     if last_updated is not None:
         meta["lastUpdated"] = to_instant(XdsTime.at(last_updated))
     return meta

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from facade.domain.document import SubmissionSet
 from facade.translation.identifiers import URI_SYSTEM
 from facade.translation.people_out import Contained
+from facade.translation.provenance import tagged
 from facade.translation.tables import CodeTables, Json
 from facade.translation.times import to_fhir
 from facade.translation.vocabulary import AUTHOR_ORG, DESIGNATION_TYPE, LIST_TYPES, SOURCE_ID, SUBMISSION_SET
@@ -33,7 +34,7 @@ def submission_list(
     resource: Json = {
         "resourceType": "List",
         "id": id,
-        "meta": {"profile": [SUBMISSION_SET]},
+        "meta": tagged({"profile": [SUBMISSION_SET]}),
         "contained": people.resources,
         "extension": [
             {"url": DESIGNATION_TYPE, "valueCodeableConcept": tables.concept(lot.content_type)},

@@ -20,10 +20,20 @@ def operation_urls(rows: Rows) -> Mapping[Named, str]:
     return {(row["resource"], row["code"]): row["definition"] for row in rows("conformance/operations.csv")}
 
 
-def operation_definitions(rows: Rows, served: Mapping[Named, Sequence[Input]], date: str) -> list[Resource]:
-    """The OperationDefinitions of the facade's own operations among the ``served`` (resource type, code)."""
+def operation_definitions(
+    rows: Rows, served: Mapping[Named, Sequence[Input]], on_instance: Mapping[Named, bool], date: str
+) -> list[Resource]:
+    """The OperationDefinitions of the facade's own operations among the ``served`` (resource type, code).
+
+    ``on_instance`` has those on one resource, and whether they change it.
+    """
     return [
-        _operation_definition(row, [*_in_body(rows, row), *_in_url(served[row["resource"], row["code"]])], date)
+        _operation_definition(
+            row,
+            [*_in_body(rows, row), *_in_url(served[row["resource"], row["code"]])],
+            on_instance.get((row["resource"], row["code"])),
+            date,
+        )
         for row in rows("conformance/operations.csv")
         if row["served"] == "yes" and (row["resource"], row["code"]) in served
     ]
@@ -51,18 +61,18 @@ def _in_body(rows: Rows, operation: Row) -> list[Resource]:
     ]
 
 
-def _operation_definition(row: Row, given: Sequence[Resource], date: str) -> Resource:
+def _operation_definition(row: Row, given: Sequence[Resource], changes: bool | None, date: str) -> Resource:
     text = f"{row['description']} Source: {row['source']}."
     resource = header("OperationDefinition", row["code"], row["definition"], row["title"], text, date)
     returned = {"name": "return", "use": "out", "min": 1, "max": "1", "type": row["returns"]}
     return resource | {
         "name": row["name"],
         "kind": "operation",
-        "affectsState": row["affects_state"] == "yes",
+        "affectsState": row["affects_state"] == "yes" or bool(changes),
         "code": row["code"],
         "resource": [row["resource"]],
         "system": False,
-        "type": True,
-        "instance": False,
+        "type": changes is None,
+        "instance": changes is not None,
         "parameter": [*given, returned],
     }

@@ -30,6 +30,7 @@ _KEY_BYTES = 64
 _SECRET_BYTES = 32
 _INS_BYTES = 7
 _DIGEST_BYTES = 16
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHAPE = re.compile(r"[0-9a-z]{2}[A-Za-z0-9.-]{20,62}")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ALTCHARS = b"-."
@@ -144,10 +145,9 @@ def _decode(text: str) -> bytes | None:
 
 
 def _uuid_bytes(text: str) -> bytes:
-    parsed = uuid.UUID(text)
-    if str(parsed) != text:
+    if not _UUID.fullmatch(text):
         raise ValueError("an id of the DMP is a bare lower-case UUID")
-    return parsed.bytes
+    return bytes.fromhex(text.replace("-", ""))
 
 
 def _pack(ins: INS) -> bytes:

@@ -32,7 +32,7 @@ def _search_parameter(url: str, rows: list[Row]) -> Resource:
     first = rows[0]
     return {
         "resourceType": "SearchParameter",
-        "id": url.rpartition("/")[2],
+        "id": url.rpartition("/")[2].rpartition(":")[2],
         "url": url,
         "name": first["name"],
         "status": "active",

@@ -15,12 +15,14 @@ def vocabularies(rows: Rows, date: str) -> Iterator[Resource]:
     yield _code_system("error", "Errors of the facade", [_error(row) for row in rows("errors/facade.csv")], date)
     yield _code_system("rule", "Rules of the access policy", [_rule(row) for row in rows("access/rules.csv")], date)
     yield _code_system("act", "Acts that are traced", [_act(row) for row in rows("access/acts.csv")], date)
+    criteria = [_criterion(row) for row in rows("supervision/criteria.csv")]
+    yield _code_system("supervision-criterion", "Criteria of supervision", criteria, date)
 
 
 def _code_system(name: str, title: str, concepts: list[Resource], date: str) -> Resource:
     resource = header("CodeSystem", name, f"urn:dmp-facade:{name}", title, f"{title}. Each names its source.", date)
     resource |= {"caseSensitive": True, "content": "complete", "count": len(concepts)}
-    if name != "act":
+    if name in ("error", "rule"):
         text = "The HTTP status of the answer it is the first issue of"
         resource["property"] = [{"code": "http-status", "type": "integer", "description": text}]
     return resource | {"concept": concepts}
@@ -46,3 +48,11 @@ def _stated(code: str, row: Row, source: str) -> Resource:
 def _act(row: Row) -> Resource:
     sent = f"; asked of the DMP by {row['transaction']}" if row["transaction"] else ""
     return {"code": row["act"], "definition": f"About a {row['about']}{sent} ({row['source']})"}
+
+
+def _criterion(row: Row) -> Resource:
+    return {
+        "code": row["criterion"],
+        "definition": f"{row['text_en']}; {row['threshold']} within {row['window_minutes']} minutes ({row['source']})",
+        "designation": [{"language": "fr", "value": row["text_fr"]}],
+    }

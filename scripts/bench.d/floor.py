@@ -37,7 +37,7 @@ _CHUNK = 1024 * 1024
 _DS = "http://www.w3.org/2000/09/xmldsig#"
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _LEVELS = "2.16.840.1.113883.5.25"
-_FILE, _FILE_END = b'representation="B64">', b"</text></nonXMLBody>"
+FILE, FILE_END = b'representation="B64">', b"</text></nonXMLBody>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,11 @@ Operation = Callable[[], object]
 
 
 def search_floor(material: Material) -> Operation:
-    answer, codings, signer = material.bytes_of("search.bin"), _codings(), material.signer()
+    answer, known, signer = material.bytes_of("search.bin"), codings(), material.signer()
 
     def run() -> None:
         signer.assertion()
-        orjson.dumps(bundle(answer, codings))
+        orjson.dumps(bundle(answer, known))
 
     return run
 
@@ -126,21 +126,21 @@ def search_floor(material: Material) -> Operation:
 def search_naive(material: Material) -> Operation:
     from fhir.resources.R4B.bundle import Bundle  # noqa: PLC0415 - only this operation pays for it
 
-    answer, codings, signer = material.bytes_of("search.bin"), _codings(), material.signer()
+    answer, known, signer = material.bytes_of("search.bin"), codings(), material.signer()
 
     def run() -> None:
         signer.assertion()
-        Bundle.model_validate(bundle(answer, codings)).model_dump_json()
+        Bundle.model_validate(bundle(answer, known)).model_dump_json()
 
     return run
 
 
 def read_floor(material: Material) -> Operation:
-    answer, codings, signer = material.bytes_of("read.bin"), _codings(), material.signer()
+    answer, known, signer = material.bytes_of("read.bin"), codings(), material.signer()
 
     def run() -> None:
         signer.assertion()
-        orjson.dumps(next(references(answer, codings)))
+        orjson.dumps(next(references(answer, known)))
 
     return run
 
@@ -152,15 +152,15 @@ def publish_raw(material: Material) -> Operation:
 
 def publish_parts(material: Material) -> Operation:
     session, signer, asked = material.session(), material.signer(), material.bytes_of("publish.json")
-    head, _, rest = material.bytes_of("publish.bin").partition(_FILE)
+    head, _, rest = material.bytes_of("publish.bin").partition(FILE)
     start = head.rindex(b"<?xml ")
-    message, cda_head = head[:start], head[start:] + _FILE
-    tail, content_type = rest[rest.index(_FILE_END) :], material.text_of("publish.type")
+    message, cda_head = head[:start], head[start:] + FILE
+    tail, content_type = rest[rest.index(FILE_END) :], material.text_of("publish.type")
 
     def run() -> None:
         file = pybase64.b64decode(orjson.loads(asked)["content"][0]["attachment"]["data"], validate=True)
         hashlib.sha1(file, usedforsecurity=False).digest()
-        cda = b"".join((cda_head, pybase64.b64encode(file), _FILE_END, b"</component></ClinicalDocument>"))
+        cda = b"".join((cda_head, pybase64.b64encode(file), FILE_END, b"</component></ClinicalDocument>"))
         hashlib.sha1(cda, usedforsecurity=False).digest()
         signer.sign(hashlib.sha256(cda).digest())
         signer.assertion()
@@ -181,8 +181,8 @@ def retrieve_parts(material: Material) -> Operation:
         body = b"".join(_received(session, f"{material.sink}/retrieve"))
         start = body.rindex(b"\r\n\r\n", 0, body.index(b"<ClinicalDocument")) + 4
         hashlib.sha1(memoryview(body)[start:], usedforsecurity=False).digest()
-        start = body.index(_FILE, start) + len(_FILE)
-        pybase64.b64decode(memoryview(body)[start : body.index(_FILE_END, start)], validate=True)
+        start = body.index(FILE, start) + len(FILE)
+        pybase64.b64decode(memoryview(body)[start : body.index(FILE_END, start)], validate=True)
 
     return run
 
@@ -216,11 +216,12 @@ def main() -> None:
 def _differences(material: Material) -> list[str]:
     """Whether the floor of a search gives what the facade gave for the same answer."""
     return differences(
-        bundle(material.bytes_of("search.bin"), _codings()), orjson.loads(material.text_of("search.json"))
+        bundle(material.bytes_of("search.bin"), codings()), orjson.loads(material.text_of("search.json"))
     )
 
 
-def _codings() -> Codings:
+def codings() -> Codings:
+    """The French label of every code, as the facade's tables have them."""
     tables = CodeTables.from_rows(knowledge.rows)
     sets: tuple[Iterable[Coded], ...] = (
         tables.types,
@@ -238,11 +239,11 @@ def _codings() -> Codings:
 
 def _send(session: requests.Session, url: str, buffers: tuple[bytes, ...], content_type: str) -> None:
     headers = {"Content-Type": content_type, "Content-Length": str(sum(map(len, buffers)))}
-    with session.post(url, data=cast("Iterable[bytes]", _Buffers(buffers)), headers=headers) as answer:
+    with session.post(url, data=cast("Iterable[bytes]", Buffers(buffers)), headers=headers) as answer:
         answer.raise_for_status()
 
 
-class _Buffers:
+class Buffers:
     """Buffers sent in turn, their length known: nothing is copied together."""
 
     def __init__(self, buffers: tuple[bytes, ...]) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle
 from statistics import median
 from typing import Any
 
@@ -16,9 +17,9 @@ import processes
 import requests
 from processes import Child
 from scenarios import Against, Scenario
-from stand import AUTHOR, READER, Stand
+from stand import AUTHOR, READER, Served, Stand
 
-_FLOOR_SECONDS = 60.0
+_FLOOR_SECONDS = 240.0
 _FEWEST_ROUNDS = 3
 _MEMORY_REQUESTS = 5
 Row = dict[str, Any]
@@ -49,14 +50,19 @@ class Bench:
         self._compared: dict[str, Samples] = {}
         self._peaks: dict[str, float] = {}
         self._large_rows: list[Row] = []
+        self._ready: list[float] = []
         self._floors: dict[str, Child] = {}
+        self._served: dict[str, Served] = {}
         self.same_answer = True
 
-    def warm_up(self) -> None:
-        """Start the floors; let the facade fill its caches."""
-        for against in (each for scenario in self._scenarios for each in scenario.against):
-            self._floors[against.operation] = self._stand.floor(against.operation)
-            self._compared[against.operation] = Samples()
+    def warm_up(self, served: Mapping[str, Served]) -> None:
+        """Start the floors; let the facade fill its caches. ``served`` are the programs that serve HTTP, by name."""
+        self._served = dict(served)
+        for scenario in self._scenarios:
+            for against in scenario.against:
+                self._compared[_key(scenario, against)] = Samples()
+                if against.path is None:
+                    self._floors[against.operation] = self._stand.floor(against.operation)
         for floor in self._floors.values():
             self.same_answer &= bool(json.loads(floor.hear(_FLOOR_SECONDS))["same_answer"])
         for scenario in self._scenarios:
@@ -65,15 +71,17 @@ class Bench:
 
     def measure_memory(self) -> None:
         """What a worker holds before it served anything, and at most while it serves one class of request."""
-        fresh = {scenario.name: self._stand.fresh(scenario.name) for scenario in self._scenarios}
-        for scenario in self._scenarios:
-            facade = fresh[scenario.name]
+        # Starting is most of the work: where only a run is to be shown, one facade stands for all.
+        number = 1 if self._smallest else len(self._scenarios)
+        fresh = [self._stand.fresh(f"scenario {each}") for each in range(number)]
+        for facade, scenario in zip(cycle(fresh), self._scenarios, strict=False):
             facade.wait()
             worker = facade.worker
             at_rest = processes.rss_mb(worker)
             for request in scenario.prepare(_MEMORY_REQUESTS):
                 request(facade.fhir)
             self._memory[scenario.name] = at_rest, processes.peak_mb(worker)
+        for facade in fresh:
             facade.close()
 
     def measure_large(self) -> None:
@@ -94,7 +102,10 @@ class Bench:
             for scenario in self._scenarios:
                 self._measure_facade(scenario)
                 for against in scenario.against:
-                    self._measure_floor(against)
+                    if against.path is None:
+                        self._measure_floor(scenario, against)
+                    else:
+                        self._measure_served(scenario, against)
         return rounds
 
     def rows(self) -> list[Row]:
@@ -113,15 +124,27 @@ class Bench:
         spent = processes.settle(pids) - cpu
         self._facade[scenario.name].add(count, spent, wall)
 
-    def _measure_floor(self, against: Against) -> None:
+    def _measure_served(self, scenario: Scenario, against: Against) -> None:
+        served, count = self._served[against.operation], 1 if self._smallest else against.batch
+        requests = list(scenario.prepare(count))
+        base = f"{served.base}{against.path}"
+        pids = processes.tree(served.pid)
+        cpu, began = processes.settle(pids), time.perf_counter()
+        for request in requests:
+            request(base)
+        wall = time.perf_counter() - began
+        self._compared[_key(scenario, against)].add(count, processes.settle(pids) - cpu, wall)
+        self._peaks[_key(scenario, against)] = max(map(processes.peak_mb, pids))
+
+    def _measure_floor(self, scenario: Scenario, against: Against) -> None:
         floor, count = self._floors[against.operation], 1 if self._smallest else against.batch
         floor.say(str(count))
         cost = json.loads(floor.hear(_FLOOR_SECONDS))
-        self._compared[against.operation].add(count, cost["cpu_s"], cost["wall_s"])
-        self._peaks[against.operation] = cost["peak_mb"]
+        self._compared[_key(scenario, against)].add(count, cost["cpu_s"], cost["wall_s"])
+        self._peaks[_key(scenario, against)] = cost["peak_mb"]
 
     def _row(self, scenario: Scenario, against: Against) -> Row:
-        ours, theirs = self._facade[scenario.name], self._compared[against.operation]
+        ours, theirs = self._facade[scenario.name], self._compared[_key(scenario, against)]
         at_rest, peak = self._memory[scenario.name]
         by_round = sorted(mine / other for mine, other in zip(ours.cpu, theirs.cpu, strict=True))
         return {
@@ -136,7 +159,7 @@ class Bench:
             "floor_wall_ms": round(median(theirs.wall), 2),
             "peak_mb": peak,
             "rest_mb": at_rest,
-            "floor_peak_mb": self._peaks[against.operation],
+            "floor_peak_mb": self._peaks[_key(scenario, against)],
             "floor": against.text,
         }
 
@@ -144,6 +167,7 @@ class Bench:
         megabytes = self._stand.sizes.large / 1024 / 1024
         facade = self._stand.fresh(f"a large document to {name}")
         facade.wait()
+        self._ready.append(facade.ready_seconds)
         at_rest = processes.rss_mb(facade.worker)
         answer = request(facade.fhir)
         added = processes.peak_mb(facade.worker) - at_rest
@@ -175,7 +199,12 @@ class Bench:
             "wall_ms": None,
             "peak_mb": max(each["rss_mb"] for each in idle[1:] or idle),
             "pss_mb": round(shared, 1),
-            "ready_s": round(self._stand.ready_seconds, 2),
+            "ready_s": round(min(self._ready), 2),
             "processes": idle,
-            "floor": f"a worker; server and workers ({len(idle) - 1}) {shared:.0f} MB, shared pages counted once",
+            "floor": f"a worker; server and workers ({len(idle) - 1}) {shared:.0f} MB, shared pages counted once; "
+            f"ready {min(self._ready):.1f} s after its start",
         }
+
+
+def _key(scenario: Scenario, against: Against) -> str:
+    return f"{scenario.name} {against.operation} {against.path}"

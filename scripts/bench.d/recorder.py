@@ -38,6 +38,7 @@ class Task:
     search: str
     read: str
     retrieve: str
+    small: str
     publish: dict[str, Any]
 
 
@@ -74,18 +75,22 @@ def main() -> None:
     folder = Path(task.folder)
 
     (folder / "search.json").write_bytes(_ask(client, "GET", task.search, task.reader))
-    _keep(folder, "search", EXCHANGES["TD3.1"].answer_type, EXCHANGES["TD3.1"].answer)
+    _keep_exchange(folder, "search", "TD3.1")
+    _keep_exchange(folder, "exists", "TD0.2")
     assertion = EXCHANGES["TD3.1"].sent.partition(_OPENING)[2].partition(_CLOSING)[0]
     (folder / "assertion.xml").write_bytes(_OPENING + assertion + _CLOSING)
 
     (folder / "read.json").write_bytes(_ask(client, "GET", task.read, task.reader))
-    _keep(folder, "read", EXCHANGES["TD3.1"].answer_type, EXCHANGES["TD3.1"].answer)
+    _keep_exchange(folder, "read", "TD3.1")
 
-    _ask(client, "GET", task.retrieve, task.reader)
-    _keep(folder, "retrieve", EXCHANGES["TD3.2"].answer_type, EXCHANGES["TD3.2"].answer)
+    for name, path in (("retrieve", task.retrieve), ("small", task.small)):
+        _ask(client, "GET", path, task.reader)
+        _keep_exchange(folder, name, "TD3.2")
 
-    _ask(client, "POST", "/fhir/DocumentReference", task.author, task.publish)
+    stored = _ask(client, "POST", "/fhir/DocumentReference", task.author, task.publish)
+    (folder / "stored.json").write_bytes(stored)
     _keep(folder, "publish", EXCHANGES["TD2.1"].sent_type, EXCHANGES["TD2.1"].sent)
+    _keep(folder, "published", EXCHANGES["TD2.1"].answer_type, EXCHANGES["TD2.1"].answer)
 
 
 def _ask(client: FlaskClient, method: str, path: str, token: str, resource: dict[str, Any] | None = None) -> bytes:
@@ -95,6 +100,13 @@ def _ask(client: FlaskClient, method: str, path: str, token: str, resource: dict
         sys.exit(f"{method} {path.partition('?')[0]} answered {answer.status_code}: {answer.text[:500]}")
     body: bytes = answer.data
     return body
+
+
+def _keep_exchange(folder: Path, name: str, transaction: str) -> None:
+    exchange = EXCHANGES[transaction]
+    _keep(folder, name, exchange.answer_type, exchange.answer)
+    (folder / f"{name}.sent").write_bytes(exchange.sent)
+    (folder / f"{name}.sent-type").write_text(exchange.sent_type)
 
 
 def _keep(folder: Path, name: str, content_type: str, body: bytes) -> None:

@@ -10,26 +10,29 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from behaviour import behaviour_of, described
 from measure import Bench
 from processes import BenchFailed
-from scenarios import scenarios
+from scenarios import fhirstarter, scenarios
 from stand import Sizes, Stand
 from table import machine, render
 
 _MEGABYTE = 1024 * 1024
 _FULL = Sizes(results=100, published=_MEGABYTE, retrieved=5 * _MEGABYTE, large=50 * _MEGABYTE)
 _QUICK = Sizes(results=5, published=50 * 1024, retrieved=100 * 1024, large=1024 * 1024)
-_SECONDS = 90.0
+_SECONDS = 150.0
+_FHIRSTARTER = ("fhirstarter==4.2.0", "fhir.resources==8.3.0", "uvicorn")
 _NOTES = """
 facade, other: processor time (user + system) per request, median of {rounds} interleaved rounds. wall: until the answer
 is there, the embedded DMP's own work included. peak: resident memory of a fresh worker that served nothing else (+ over
 what it held before). The facade serves HTTP, speaks to the DMP over mutual TLS, judges and traces; it signs a reader's
-VIHF once and reuses it for two minutes. A floor runs in memory or, where bytes are moved, against a sink over mutual
-TLS."""
+VIHF once and reuses it for two minutes. A floor, raw or parts runs in memory or, where bytes are moved, against a sink
+over mutual TLS. best and duties are served by a bare Flask in granian, to the same client, with the same sink."""
 
 
 def main() -> int:
@@ -45,6 +48,7 @@ def main() -> int:
         print("bench: interrupted", file=sys.stderr)
         return 130
     print(render(result["rows"]))
+    print(described(result["behaviour"]))
     print(_NOTES.format(rounds=result["rounds"]))
     if not result["same_answer"]:
         print("Beware: the floor of the search does not give the facade's answer; its ratio means little.")
@@ -58,6 +62,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE as JSON")
     parser.add_argument("--rounds", type=int, default=9, help="interleaved repetitions (default 9)")
     parser.add_argument("--quick", action="store_true", help="one round with tiny sizes: shows that it runs, no more")
+    parser.add_argument(
+        "--fhirstarter",
+        nargs="?",
+        const="",
+        metavar="PYTHON",
+        help="compare the search with fhirstarter too: that of PYTHON, else one pip installs for the run",
+    )
     options = parser.parse_args()
     if options.json and not options.json.parent.is_dir():
         parser.error(f"--json: there is no folder {options.json.parent}")
@@ -68,18 +79,37 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     about = machine()
     _progress("starting the facade and an embedded DMP, publishing documents")
     with Stand(_QUICK if options.quick else _FULL) as stand:
-        bench = Bench(stand, scenarios(stand), smallest=options.quick)
+        served = {"floor-server": stand.floor_server()}
+        more = ()
+        if options.fhirstarter is not None:
+            _progress("starting fhirstarter")
+            python = options.fhirstarter or _environment_of_fhirstarter(stand.folder)
+            served["fhirstarter"] = stand.fhirstarter(python)
+            more = (fhirstarter(),)
+        bench = Bench(stand, scenarios(stand, *more), smallest=options.quick)
         bench.measure_memory()
         bench.measure_large()
-        bench.warm_up()
+        bench.warm_up(served)
         rounds = bench.run(1 if options.quick else max(1, options.rounds), _SECONDS, _progress)
+        _progress("how a search grows, what waits for what")
+        behaviour = behaviour_of(stand, smallest=options.quick)
         _progress("")
         return {
+            "behaviour": behaviour,
             "machine": about,
             "rounds": rounds,
             "same_answer": bench.same_answer,
             "rows": bench.rows(),
         }
+
+
+def _environment_of_fhirstarter(folder: Path) -> str:
+    """A Python with fhirstarter, in a folder that is removed with the stand."""
+    environment = folder / "fhirstarter"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    python = str(environment / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *_FHIRSTARTER], check=True)
+    return python
 
 
 def _progress(text: str) -> None:

@@ -15,12 +15,17 @@ Request = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A comparison: the operation of ``floor.py``, how often it is repeated in a round, what it is in words."""
+    """A comparison: the operation of ``floor.py``, how often it is repeated in a round, what it is in words.
+
+    With ``path``, ``operation`` is the name of a program that serves HTTP, and what is repeated is the scenario's own
+    request, sent to that path of it.
+    """
 
     operation: str
     kind: str
     batch: int
     text: str
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,24 @@ class Scenario:
     against: tuple[Against, ...]
 
 
-def scenarios(stand: Stand) -> tuple[Scenario, ...]:
+_BEST = "over HTTP: token, one exchange over mutual TLS"
+_DUTIES = "the same with TD0.2{more} and one durable trace"
+
+
+def _floors(batch: int, what: str, more: str = "", part: str = "") -> tuple[Against, Against]:
+    """The floor server: with one exchange, and with what the law asks for."""
+    return (
+        Against("floor-server", "best", batch, f"{_BEST}, {what}", f"/best{part}"),
+        Against("floor-server", "duties", batch, _DUTIES.format(more=more), f"/duties{part}"),
+    )
+
+
+def fhirstarter() -> Against:
+    """The peer, for the search."""
+    return Against("fhirstarter", "fhirstarter", 2, "the same Bundle from memory through fhirstarter's models", "")
+
+
+def scenarios(stand: Stand, *more: Against) -> tuple[Scenario, ...]:
     """All of them, for the sizes of this stand."""
     sizes = stand.sizes
     return (
@@ -49,13 +71,18 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
                     "search-floor", "floor", 6, "parse + map + orjson of the same ITI-18 answer, one VIHF signature"
                 ),
                 Against("search-naive", "naive", 1, "the floor, and fhir.resources validates and writes the Bundle"),
+                *_floors(4, "parse + map + orjson, VIHF reused"),
+                *more,
             ),
         ),
         Scenario(
             "read of one document",
             12,
             lambda count: (lambda base: stand.call(base, READER, "GET", stand.read) for _ in range(count)),
-            (Against("read-floor", "floor", 40, "parse + map + orjson of the same answer, one VIHF signature"),),
+            (
+                Against("read-floor", "floor", 40, "parse + map + orjson of the same answer, one VIHF signature"),
+                *_floors(20, "parse + map + orjson, VIHF reused"),
+            ),
         ),
         Scenario(
             f"publish {_size(sizes.published)}",
@@ -64,7 +91,14 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
             (
                 Against("publish-raw", "raw", 8, "the same MTOM bytes POSTed over mutual TLS with requests"),
                 Against("publish-parts", "parts", 6, "JSON, base64, hashes, CDA, two RSA signatures, the same send"),
+                *_floors(6, "JSON, base64, hashes, CDA, two RSA signatures"),
             ),
+        ),
+        Scenario(
+            f"retrieve {_size(sizes.published)}",
+            6,
+            lambda count: (lambda base: stand.call(base, READER, "GET", stand.small) for _ in range(count)),
+            _floors(8, "SHA-1, the file unwrapped from base64", " and TD3.1", "/small"),
         ),
         Scenario(
             f"retrieve {_size(sizes.retrieved)}",
@@ -73,6 +107,7 @@ def scenarios(stand: Stand) -> tuple[Scenario, ...]:
             (
                 Against("retrieve-raw", "raw", 6, "the same MTOM bytes streamed over mutual TLS with requests"),
                 Against("retrieve-parts", "parts", 6, "the same received whole, SHA-1, the file unwrapped from base64"),
+                *_floors(6, "SHA-1, the file unwrapped from base64", " and TD3.1"),
             ),
         ),
     )

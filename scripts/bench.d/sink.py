@@ -1,7 +1,8 @@
 """A program: a server over mutual TLS that takes whatever is POSTed and gives back recorded bytes, nothing else.
 
 It stands where the DMP stands when bytes are sent or fetched raw: ``POST /`` reads the body and says ok,
-``GET /NAME`` answers with ``NAME.bin`` of the recorded folder. It prints its port and ends with its standard input.
+``POST /NAME`` reads it and answers as ``GET /NAME`` does: with ``NAME.bin`` of the recorded folder. It prints its port
+and ends with its standard input.
 
 Arguments: the folder of the test PKI, the folder of recorded exchanges.
 """
@@ -29,7 +30,10 @@ class Sink(BaseHTTPRequestHandler):
         left = int(self.headers["Content-Length"])
         while left > 0 and (chunk := self.rfile.read(min(left, _CHUNK))):
             left -= len(chunk)
-        self._answer("text/plain", b"ok")
+        if self.path == "/":
+            self._answer("text/plain", b"ok")
+        else:
+            self.do_GET()
 
     def do_GET(self) -> None:
         """A recorded answer."""

@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ FHIR_JSON = "application/fhir+json"
 # The searched record holds small documents only; large ones are published elsewhere and never found by the search.
 SEARCHED, FED = "adult", "objector"
 AUTHOR, READER = "author-doctor", "treating-doctor"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 240.0
 _SMALL = 300
 _BODY = 16 * 1024 * 1024
 
@@ -46,6 +47,14 @@ class Sizes:
     large: int
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A program of ours that answers over HTTP: its address and its leading process."""
+
+    base: str
+    pid: int
+
+
 class Stand:
     """A context manager. Entering it starts and fills everything; raises BenchFailed when a part does not start."""
 
@@ -55,7 +64,7 @@ class Stand:
         self.session.trust_env = False
         self._stack = ExitStack()
         self._sink_port = ""
-        self.retrieved = self.read = ""
+        self.retrieved = self.small = self.read = ""
 
     def __enter__(self) -> Stand:
         self.folder = Path(tempfile.mkdtemp(prefix="dmp-facade-bench-"))
@@ -96,11 +105,15 @@ class Stand:
 
     def call(self, base: str, persona: str, method: str, path: str, body: bytes | None = None) -> requests.Response:
         """One request as a persona. Raises BenchFailed for anything but success."""
-        headers = {"Authorization": f"Bearer {self._demo['tokens'][persona]}", "Content-Type": FHIR_JSON}
+        headers = self.authorization(persona) | {"Content-Type": FHIR_JSON}
         answer = self.session.request(method, f"{base}{path}", headers=headers, data=body, timeout=60)
         if answer.status_code not in (200, 201):
             raise BenchFailed(f"{method} {path.partition('?')[0]} answered {answer.status_code}: {answer.text[:500]}")
         return answer
+
+    def authorization(self, persona: str) -> dict[str, str]:
+        """The header a persona's token goes in."""
+        return {"Authorization": f"Bearer {self._demo['tokens'][persona]}"}
 
     @property
     def search_path(self) -> str:
@@ -136,9 +149,40 @@ class Stand:
         self._stack.callback(child.close)
         return child
 
-    def fresh(self, name: str) -> FreshFacade:
+    def floor_server(self) -> Served:
+        """The running floor over HTTP, ended with the stand."""
+        issuer = tomllib.loads((self._data / "facade.toml").read_text())["issuers"][0]["issuer"]
+        arguments = [str(self._recorded), str(self._data / "pki"), self._sink_port, issuer]
+        command = [*_python("floor_server.py"), *arguments, str(self.folder / "floor.db")]
+        return self._served("the floor", command, "/best/DocumentReference/x", AUTHOR)
+
+    def fhirstarter(self, python: str) -> Served:
+        """The running peer, in the environment of ``python``, ended with the stand."""
+        command = [python, str(HERE / "peer_fhirstarter.py"), str(self._recorded)]
+        return self._served("fhirstarter", command, "/metadata", AUTHOR)
+
+    @property
+    def data(self) -> Path:
+        """The data folder of the demonstration."""
+        return self._data
+
+    def _served(self, name: str, command: list[str], ready: str, persona: str) -> Served:
+        env = {name: value for name, value in self._env.items() if name != "PYTHONPATH"}
+        env |= {"MALLOC_ARENA_MAX": "2", "PYTHONPATH": f"{HERE}:{ROOT}"}
+        child = Child(name, command, self.folder / f"{name.replace(' ', '-')}.log", env)
+        self._stack.callback(child.close)
+        served = Served(f"http://127.0.0.1:{int(child.hear(_READY_SECONDS))}", child.pid)
+        end = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < end:
+            with suppress(requests.RequestException, BenchFailed):
+                self.call(served.base, persona, "GET", ready)
+                return served
+            time.sleep(0.1)
+        raise BenchFailed(f"{name} was not ready in time")
+
+    def fresh(self, name: str, **settings: str) -> FreshFacade:
         """Another facade on the same DMP, ended with the stand at the latest."""
-        facade = FreshFacade(name, self._data / "facade.toml", self.folder, self._env)
+        facade = FreshFacade(name, self._data / "facade.toml", self.folder, self._env | settings)
         self._stack.callback(facade.close)
         return facade
 
@@ -167,6 +211,7 @@ class Stand:
             small = list(pool.map(lambda _: publish(SEARCHED, _SMALL), range(self.sizes.results)))
         self.read = f"/DocumentReference/{small[0]}"
         self.retrieved = f"/Binary/{publish(FED, self.sizes.retrieved)}"
+        self.small = f"/Binary/{publish(FED, self.sizes.published)}"
 
     def _record(self) -> None:
         resource = self.document(FED, self.sizes.published)
@@ -179,6 +224,7 @@ class Stand:
             "search": f"/fhir{self.search_path}",
             "read": f"/fhir{self.read}",
             "retrieve": f"/fhir{self.retrieved}",
+            "small": f"/fhir{self.small}",
             "publish": resource,
         }
         done = subprocess.run(

@@ -21,6 +21,7 @@ from tests.leaks.routes import GENERATORS, declared_routes
 from tests.support.api import URI, TraceBook, application, cda, submission
 from tests.support.demo import FHIR_JSON, JSON_PATCH, MASKS, RunningDemo, pdf
 from tests.support.mail import send_parameters
+from tests.support.tasks import ordered, task
 
 WRITER = "author-doctor"
 HOUSE = Path(facade.__file__).parent
@@ -125,18 +126,43 @@ def _sending(demo: RunningDemo) -> dict[str, Any]:
     return send_parameters(document, recipients=("confrere@choke.mssante.fr",), patient=True)
 
 
-def _on_task(demo: RunningDemo, method: str) -> requests.Response:
-    document = demo.publish("nurse", "adult")["id"]
-    sent = demo.post(WRITER, "/DocumentReference/$send", send_parameters(document, patient=True)).json()
-    return demo.call(WRITER, method, f"/Task/{sent['entry'][0]['resource']['id']}")
+def _messages(demo: RunningDemo, method: str) -> requests.Response:
+    sent = {"code": "send", "patient.identifier": demo.ins("adult")}
+    return demo.call(WRITER, method, "/Task/_search", data=sent)
+
+
+def _on_task(suffix: str = "") -> Call:
+    """On a preload of its own for each call."""
+    return lambda demo, method: demo.call(WRITER, method, f"/Task/{ordered(demo, WRITER)['id']}{suffix}")
+
+
+def _preloaded(demo: RunningDemo) -> dict[str, Any]:
+    """A preload that holds the content of one document."""
+    demo.publish(WRITER, "adult")
+    made = ordered(demo, WRITER, content=True, maximum=1)
+    assert demo.call(WRITER, "POST", f"/Task/{made['id']}/$run").status_code == 200
+    return made
+
+
+def _on_preloaded(demo: RunningDemo, method: str) -> requests.Response:
+    return demo.call(WRITER, method, f"/Task/{_preloaded(demo)['id']}/$preloaded")
+
+
+def _on_preloaded_content(demo: RunningDemo, method: str) -> requests.Response:
+    held = demo.call(WRITER, "GET", f"/Task/{_preloaded(demo)['id']}/$preloaded").json()["entry"][0]["resource"]
+    return demo.call(WRITER, method, held["content"][0]["attachment"]["url"])
 
 
 DOCUMENT, ONE_DOCUMENT = "/fhir/DocumentReference", "/fhir/DocumentReference/<id>"
 _PATCHED = {"data": MASK, "headers": {"Content-Type": JSON_PATCH}}
 WORKLIST, GENERATE = "/fhir/DocumentReference/$still-hidden", "/fhir/DocumentReference/$generate-metadata"
+TASK, ONE_TASK = "/fhir/Task", "/fhir/Task/<id>"
 # No record is opened: their traces name no patient.
-TASKS, ONE_TASK = "/fhir/Task", "/fhir/Task/<id>"
-NOBODYS = {WORKLIST, GENERATE, TASKS, ONE_TASK, f"{TASKS}/_search"}
+NOBODYS = {
+    *((method, route) for method in ("GET", "HEAD") for route in (TASK, WORKLIST, "/fhir/Flag")),
+    ("POST", GENERATE),
+    ("POST", f"{TASK}/_search"),
+}
 ONE_CONSENT, VERSIONS = "/fhir/Consent/<id>", "/fhir/Consent/<id>/_history"
 # How each route is called, and the acts its traces must then name.
 CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
@@ -185,12 +211,25 @@ CALLS: dict[tuple[str, str], tuple[Call, list[str]]] = {
     ("HEAD", VERSIONS): (_on_consent("/_history"), ["read-consent"]),
     ("GET", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
     ("HEAD", f"{VERSIONS}/<version>"): (_on_consent("/_history/1"), ["read-consent"]),
+    ("POST", TASK): (_post("/Task", task), ["preload"]),
+    ("GET", TASK): (_get("/Task?code=preload"), ["list-preloads"]),
+    ("HEAD", TASK): (_get("/Task?code=send"), ["read-tasks"]),
+    ("POST", f"{TASK}/_search"): (_messages, ["read-tasks"]),
+    ("GET", ONE_TASK): (_on_task(), ["preload"]),
+    ("HEAD", ONE_TASK): (_on_task(), ["preload"]),
+    ("DELETE", ONE_TASK): (_on_task(), ["end-preload"]),
+    # Judged once to begin; then the search, and the limits once it is known what there is.
+    ("GET", f"{ONE_TASK}/$preloaded"): (_on_preloaded, ["read"]),
+    ("HEAD", f"{ONE_TASK}/$preloaded"): (_on_preloaded, ["read"]),
+    ("POST", f"{ONE_TASK}/$run"): (_on_task("/$run"), ["preload", "search", "preload"]),
+    ("POST", f"{ONE_TASK}/$end"): (_on_task("/$end"), ["end-preload"]),
+    ("GET", f"{ONE_TASK}/$preloaded-content"): (_on_preloaded_content, ["retrieve"]),
+    ("HEAD", f"{ONE_TASK}/$preloaded-content"): (_on_preloaded_content, ["retrieve"]),
+    ("GET", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
+    ("HEAD", "/fhir/Flag"): (_get("/Flag"), ["list-alerts"]),
+    ("GET", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
+    ("HEAD", f"{DOCUMENT}/$fed"): (_get("/DocumentReference/$fed", "patient.identifier"), ["list-fed"]),
     ("POST", f"{DOCUMENT}/$send"): (_post("/DocumentReference/$send", _sending), ["send", "send-to-patient"]),
-    ("GET", TASKS): (_get("/Task"), ["read-tasks"]),
-    ("HEAD", TASKS): (_get("/Task"), ["read-tasks"]),
-    ("POST", f"{TASKS}/_search"): (_form("/Task/_search", "patient.identifier"), ["read-tasks"]),
-    ("GET", ONE_TASK): (_on_task, ["read-tasks"]),
-    ("HEAD", ONE_TASK): (_on_task, ["read-tasks"]),
     ("GET", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
     ("HEAD", WORKLIST): (_get("/DocumentReference/$still-hidden"), ["list-still-hidden"]),
 }
@@ -199,6 +238,7 @@ OPEN = {
     "/fhir/CodeSystem",
     "/fhir/CodeSystem/<id>",
     "/fhir/Consent/$information-notice",
+    "/fhir/DocumentReference/$obligations",
     "/fhir/OperationDefinition",
     "/fhir/OperationDefinition/<id>",
     "/fhir/SearchParameter",
@@ -267,7 +307,7 @@ def test_each_call_leaves_exactly_the_trace_of_its_act(demo: RunningDemo, method
     ]
     assert {trace.person_id for trace in written} == {"899700000021"}
     patients = {trace.patient.value for trace in written if trace.patient}
-    assert patients == (set() if route in NOBODYS else {demo.patients["adult"]["value"]})
+    assert patients == (set() if (method, route) in NOBODYS else {demo.patients["adult"]["value"]})
 
 
 def _refused(demo: RunningDemo) -> Iterator[tuple[str, requests.Response]]:
@@ -281,6 +321,20 @@ def _refused(demo: RunningDemo) -> Iterator[tuple[str, requests.Response]]:
         "read-traces",
         demo.call("patient-adult", "GET", "/AuditEvent", params={"patient.identifier": demo.ins("minor")}),
     )
+
+
+def test_an_order_names_its_patient_and_what_it_held_is_traced_document_by_document(demo: RunningDemo) -> None:
+    traces = TraceBook(demo)
+    answer = demo.post(WRITER, "/Task", task(demo))
+    assert [(each.act, each.effect, each.outcome) for each in traces.new()] == [("preload", "permit", "success")]
+    document = demo.publish(WRITER, "adult")
+    assert demo.call(WRITER, "POST", f"/Task/{answer.json()['id']}/$run").status_code == 200
+    traces.new()
+    held = demo.call(WRITER, "GET", f"/Task/{answer.json()['id']}/$preloaded").json()["entry"]
+    read = traces.new()
+    assert {(each.act, each.effect, each.transaction) for each in read} == {("read", "permit", "local")}
+    assert len({each.document for each in read}) == len(read) == len(held)
+    assert document["id"] in [each["resource"]["id"] for each in held]
 
 
 def test_a_refusal_leaves_its_trace_too(demo: RunningDemo) -> None:

@@ -68,8 +68,10 @@ def test_the_capability_statement_says_what_a_client_must_know(demo: RunningDemo
     assert [each["name"] for each in documents["operation"]] == [
         "changes",
         "explain-access",
+        "fed",
         "generate-metadata",
         "send",
+        "obligations",
         "still-hidden",
     ]
     names = {each["name"] for each in documents["searchParam"]}
@@ -239,7 +241,7 @@ def test_a_parameter_of_an_operation_is_no_search_parameter(demo: RunningDemo) -
 
 
 def test_each_operation_is_declared_and_those_of_the_facade_are_defined(demo: RunningDemo) -> None:
-    routed = {rule.rule for rule in application().url_map.iter_rules() if "/$" in rule.rule}
+    routed = {rule.rule.replace("/<id>/", "/") for rule in application().url_map.iter_rules() if "/$" in rule.rule}
     statement = demo.call("", "GET", "/metadata").json()
     declared = {
         f"/fhir/{resource['type']}/${operation['name']}": operation["definition"]

@@ -190,7 +190,7 @@ def test_pages_order_and_links(demo: RunningDemo, lots: Lots) -> None:
 @pytest.mark.parametrize("params", [{"_elements": "date"}, {"_summary": "true"}, {"_summary": "text"}])
 def test_a_shortened_lot_is_valid_and_says_so(demo: RunningDemo, lots: Lots, params: dict[str, str]) -> None:
     (lot,) = matches(_search(demo, date="1991", **params))
-    assert [tag["code"] for tag in lot["meta"]["tag"]] == ["SUBSETTED"]
+    assert [tag["code"] for tag in lot["meta"]["tag"]] == ["DMP", "SUBSETTED"]
     assert not {"entry", "extension", "identifier"} & set(lot)
     assert ("source" in lot, "contained" in lot) == (
         (True, True) if params.get("_summary") == "true" else (False, False)

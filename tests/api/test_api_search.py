@@ -272,7 +272,7 @@ def test_elements_shorten_and_say_so(demo: RunningDemo, shelf: Shelf) -> None:
     (found,) = matches(_search(demo, date="2001", _elements="date,type"))
     assert {"date", "type", "status", "content", "id"} <= set(found)
     assert not {"author", "context", "category", "subject"} & set(found)
-    assert [tag["code"] for tag in found["meta"]["tag"]] == ["SUBSETTED"]
+    assert [tag["code"] for tag in found["meta"]["tag"]] == ["DMP", "SUBSETTED"]
 
 
 # A and C began and have no end: they last.
@@ -345,7 +345,7 @@ def test_each_summary_is_valid_and_says_what_it_left_out(demo: RunningDemo, shel
     if summary in ("data", "false"):
         assert found == shelf["A"]
         return
-    assert [tag["code"] for tag in found["meta"]["tag"]] == ["SUBSETTED"]
+    assert [tag["code"] for tag in found["meta"]["tag"]] == ["DMP", "SUBSETTED"]
     if summary == "text":
         assert set(found) == {"resourceType", "id", "meta", "status", "content"}
     else:

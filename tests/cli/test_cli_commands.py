@@ -66,6 +66,15 @@ def _traces_of(config: Path, command: str, *arguments: str) -> subprocess.Comple
     return _run("traces", command, "--config", str(config), *arguments)
 
 
+@pytest.mark.parametrize("command", [["traces", "verify"], ["traces", "purge"], ["pairings", "list"], ["check"]])
+def test_a_database_out_of_reach_is_said_in_one_line(tmp_path: Path, command: list[str]) -> None:
+    config = tmp_path / "facade.toml"
+    config.write_text(f'database_url = "sqlite:///{tmp_path / "nowhere" / "facade.db"}"\n')
+    done = _run(*command, "--config", str(config))
+    assert done.returncode == 1
+    assert done.stderr == "Error: the database cannot be used: OperationalError SQLITE_CANTOPEN\n"
+
+
 def test_traces_are_kept_six_months_or_as_long_as_the_setting_says(half_a_year: Path) -> None:
     assert _traces_of(half_a_year, "purge").stdout == "2 traces removed\n"
     half_a_year.write_text(half_a_year.read_text() + "trace_retention_days = 100\n")

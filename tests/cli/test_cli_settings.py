@@ -126,3 +126,10 @@ def test_a_settings_file_says_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = Settings()
     assert (found.dmp.repository_oid, found.dmp.receiver_oid) == ("1.2.3", "1.2.4")
     assert found.dmp.connect_timeouts == {"TD2.1": 8}
+
+
+def test_a_publication_is_never_given_up_while_the_dmp_may_still_store_it() -> None:
+    dmp = {"connect_timeout": 3, "read_timeouts": {"TD2.1": 60}, "answer_seconds": 120}
+    with pytest.raises(ValueError, match="publication_pending_seconds is more than the DMP is waited for: 183"):
+        Settings(publication_pending_seconds=183, dmp=dmp)
+    assert Settings(publication_pending_seconds=184, dmp=dmp).publication_pending_seconds == 184

@@ -50,6 +50,24 @@ def opposition(consent_demo: RunningDemo, statement: Statement) -> dict[str, Any
     return made
 
 
+@pytest.mark.parametrize("category", ["opposition-feeding", "information-given"])
+def test_a_repeated_statement_is_recorded_once_for_its_key_and_caller(
+    consent_demo: RunningDemo, statement: Statement, category: str
+) -> None:
+    extension = {"extension": information("letter")} if category == "information-given" else {}
+    given = statement(consent_demo, "absent", category, **extension)
+    before, key = len(found(consent_demo, "nurse", "absent")), f"key-{category}"
+    first, second = (consent_demo.post("nurse", "/Consent", given, Idempotency_Key=key) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201), second.text
+    assert first.json() == second.json()
+    another = statement(consent_demo, "minor", category, **extension)
+    refused = consent_demo.post("nurse", "/Consent", another, Idempotency_Key=key)
+    assert (refused.status_code, codes_of(refused)) == (422, ["publication.idempotency-mismatch"])
+    theirs = consent_demo.post("structure", "/Consent", given, Idempotency_Key=key)
+    assert theirs.json()["id"] != first.json()["id"]
+    assert len(found(consent_demo, "nurse", "absent")) == before + 2
+
+
 def test_a_statement_comes_back_with_an_address_and_a_version(consent_demo: RunningDemo, statement: Statement) -> None:
     sent = len(consent_demo.log())
     given = statement(consent_demo, "absent", "opposition-feeding")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from facade.dmp.channel import Observer
 from facade.dmp.config import DmpConfig
 from facade.dmp.gateway import SoapGateway
 from tests.support.dmp_callers import make_config
@@ -56,7 +57,7 @@ def make_gateway(config: DmpConfig) -> Iterator[Callable[..., SoapGateway]]:
     """A gateway with some fields of the configuration changed."""
     made: list[SoapGateway] = []
 
-    def make(observer: Callable[[str, float, str], None] | None = None, **changes: object) -> SoapGateway:
+    def make(observer: Observer | None = None, **changes: object) -> SoapGateway:
         made.append(SoapGateway(replace(config, **changes), observer=observer))  # type: ignore[arg-type]
         return made[-1]
 

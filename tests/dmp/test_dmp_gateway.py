@@ -19,9 +19,11 @@ from facade.domain.dmp import DmpGateway, DocumentQuery
 from facade.domain.document import Availability, Coded, DocumentEntry, ReferenceId
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.ins import INS
+from facade.observability.dmp import DmpObserver
 from tests.support import dmp_answers as answers
 from tests.support.dmp_callers import PATIENT, session
 from tests.support.dmp_entries import CDA, ENTRY, LOT, SUBMISSION
+from tests.support.dmp_observer import ToldObserver
 from tests.support.dmp_server import DmpServer, Reply, envelope
 from tests.support.dmp_wire import body, mode, purpose, slots
 
@@ -98,12 +100,13 @@ def test_a_read_reuses_the_assertion_and_a_change_does_not(server: DmpServer, ga
     assert len({seen.message_id for seen in server.seen}) == 4
 
 
-def test_the_trace_context_goes_along(server: DmpServer, gateway: SoapGateway) -> None:
+def test_the_trace_context_goes_along(server: DmpServer, make_gateway: Make) -> None:
     server.respond = answers.plain(answers.search())
-    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    gateway.find_documents(replace(session(), traceparent=traceparent), DocumentQuery())
-    gateway.find_documents(replace(session(), traceparent="x\r\nEvil: 1"), DocumentQuery())
-    assert [seen.headers.get("traceparent") for seen in server.seen] == [traceparent, None]
+    trace = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "vendor=value"}
+    make_gateway(observer=ToldObserver(trace)).find_documents(session(), DocumentQuery())
+    make_gateway().find_documents(session(), DocumentQuery())
+    told = [(seen.headers.get("traceparent"), seen.headers.get("tracestate")) for seen in server.seen]
+    assert told == [tuple(trace.values()), (None, None)]
 
 
 def test_find_returns_every_entry_once_also_those_of_another_ins_and_counts_them(
@@ -212,8 +215,8 @@ def test_find_reference(server: DmpServer, gateway: SoapGateway) -> None:
 
 
 def test_the_observer_is_told_each_result(server: DmpServer, make_gateway: Make) -> None:
-    told: list[tuple[str, str]] = []
-    gateway = make_gateway(observer=lambda name, _, result: told.append((name, result)))
+    observer = ToldObserver()
+    gateway = make_gateway(observer=observer)
     server.respond = answers.plain(answers.search())
     gateway.find_documents(session(), DocumentQuery())
     server.respond = answers.plain(answers.search("", answers.FAILURE, "XDSTooManyResults"))
@@ -222,12 +225,25 @@ def test_the_observer_is_told_each_result(server: DmpServer, make_gateway: Make)
     server.respond = lambda _: Reply(b"", status=404)
     with pytest.raises(DmpUnavailable):
         gateway.publish(session(), SUBMISSION)
-    assert told == [("TD3.1", "ok"), ("TD3.1", "XDSTooManyResults"), ("TD2.1", "dmp.answer-invalid")]
+    assert observer.ended_as == [("TD3.1", "ok"), ("TD3.1", "XDSTooManyResults"), ("TD2.1", "dmp.answer-invalid")]
+    assert observer.message_ids == [seen.message_id for seen in server.seen]
+
+
+def test_the_services_left_alone_are_told(server: DmpServer, make_gateway: Make) -> None:
+    observer = ToldObserver()
+    gateway = make_gateway(observer=observer, circuit_failures=2, circuit_seconds=60)
+    server.respond = lambda _: Reply(b"", status=404)
+    for _ in range(3):
+        with pytest.raises(DmpUnavailable):
+            gateway.find_documents(session(), DocumentQuery())
+    assert observer.circuits == [("registry", True)]
+    assert gateway.open_circuits() == ["registry"]
 
 
 def test_no_patient_name_token_or_content_is_logged_or_raised(
-    server: DmpServer, gateway: SoapGateway, capsys: pytest.CaptureFixture[str]
+    server: DmpServer, make_gateway: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    gateway = make_gateway(observer=DmpObserver(["XDSUnknownPatientId"], []))
     secrets = [PATIENT.value, "MARTIN", "PAT-TROIS", "SECRET-HOMOLOGATION", "Accentu", "899700000015", ENTRY.title]
     raised: list[FacadeError] = []
     with structlog.testing.capture_logs() as logs:
@@ -240,7 +256,7 @@ def test_no_patient_name_token_or_content_is_logged_or_raised(
             with pytest.raises(FacadeError) as caught:
                 gateway.publish(session(), SUBMISSION)
             raised.append(caught.value)
-    assert len(logs) == 3
+    assert [line["result"] for line in logs] == ["other", "XDSUnknownPatientId", "other"]
     shown = f"{logs} {[(str(each), repr(each), each.problems) for each in raised]} {capsys.readouterr()}"
     assert not [secret for secret in secrets if secret in shown]
     assert not [secret for secret in secrets if secret in repr(gateway)]

@@ -23,6 +23,7 @@ from facade.domain.errors import DmpRefused, DmpUnavailable
 from facade.domain.ins import INS
 from tests.support import dmp_answers as answers
 from tests.support.dmp_callers import PATIENT, session
+from tests.support.dmp_observer import ToldObserver
 from tests.support.dmp_server import DmpServer, Reply
 from tests.support.dmp_wire import body, mode
 
@@ -268,8 +269,8 @@ def test_the_first_second_of_a_partial_time(server: DmpServer, gateway: SoapGate
     [(CallerKind.PROFESSIONAL, "INDIRECTE_RENFORCEE"), (CallerKind.STRUCTURE, "INDIRECTE")],
 )
 def test_administrative_data(server: DmpServer, make_gateway: Make, kind: CallerKind, expected: str) -> None:
-    told: list[str] = []
-    gateway = make_gateway(observer=lambda name, _, __: told.append(name))
+    observer = ToldObserver()
+    gateway = make_gateway(observer=observer)
     server.respond = answers.plain(
         '<PRPA_IN201308UV02 xmlns="urn:hl7-org:v3"><acknowledgement typeCode="AA"/><controlActProcess><subject>'
         f'<registrationEvent><subject1><patient><id root="{PATIENT.kind.value}" extension="{PATIENT.value}"/>'
@@ -285,4 +286,4 @@ def test_administrative_data(server: DmpServer, make_gateway: Make, kind: Caller
     assert seen.path.endswith("/patients")
     assert mode(seen) == expected
     assert b'<reasonCode code="CNSLT_DATA" codeSystem="1.2.250.1.213.1.1.4.11"/>' in seen.message
-    assert told == ["TD1.3a"]
+    assert observer.ended_as == [("TD1.3a", "ok")]

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from facade.domain.ins import INS
-from facade.embedded.demo import issuer_of
+from facade.embedded.issuer import issuer_of
 from facade.records.engine import open_database
 from facade.records.traces import Trace, Traces
 from tests.support.demo import RunningDemo, codes_of, pdf

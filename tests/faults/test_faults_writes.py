@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from facade.embedded.holdings import stored_documents
 from facade.embedded.misbehaviour import behave, order
-from tests.support.demo import LEVELS, MASKS, RunningDemo, codes_of, pdf, running_demo
+from tests.support.demo import FHIR_JSON, LEVELS, MASKS, RunningDemo, codes_of, pdf, running_demo
+from tests.support.serving import served
 
 STORED = (
     "close-after",
@@ -75,6 +78,32 @@ def test_when_nobody_can_say_the_repeated_request_settles_it(faulty: RunningDemo
     assert again.status_code == 201, again.text
     assert faulty.call("nurse", "GET", f"/DocumentReference/{again.json()['id']}").status_code == 200
     assert sum(line["transaction"] == "TD2.1" for line in faulty.log()) == 1
+
+
+def test_a_repetition_that_reaches_the_dmp_as_well_is_stored_once_and_answered_alike(
+    faulty: RunningDemo, tmp_path: Path
+) -> None:
+    """As when the clocks of two hosts differ: the second knows nothing of the first, and sends it again."""
+    resource, before = faulty.document("adult", pdf()), _held(faulty)
+    first = faulty.post("author-doctor", "/DocumentReference", resource, Idempotency_Key="both-send-it")
+    with served(faulty, tmp_path) as other:
+        sent = {"Content-Type": FHIR_JSON, "Idempotency-Key": "both-send-it"}
+        body, token = json.dumps(resource), faulty.tokens["author-doctor"]
+        second = other.call(token, "POST", "/DocumentReference", data=body, headers=sent)
+        another = json.dumps(faulty.document("adult", pdf()))
+        unlike = other.call(token, "POST", "/DocumentReference", data=another, headers=sent)
+        stranger = other.call(faulty.tokens["treating-doctor"], "POST", "/DocumentReference", data=body, headers=sent)
+    assert [line["result"] for line in faulty.log() if line["transaction"] == "TD2.1"] == [
+        "success",
+        "XDSNonIdenticalHash",
+        "success",
+    ]
+    assert (first.status_code, second.status_code) == (201, 201), second.text
+    assert codes_of(unlike) == ["publication.idempotency-mismatch"]
+    identifier = first.json()["masterIdentifier"]
+    assert identifier == second.json()["masterIdentifier"]
+    assert identifier != stranger.json()["masterIdentifier"], "a key is its caller's own"
+    assert len(_held(faulty) - before) == 2
 
 
 def test_a_lot_of_unknown_outcome_is_not_settled_in_another_record(faulty: RunningDemo) -> None:

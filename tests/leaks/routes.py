@@ -23,6 +23,7 @@ from facade.settings import Settings
 from facade.transactions.services import Services
 from facade.translation.sealed_ids import SealedIds, derive_key
 from tests.support.demo import FHIR_JSON, JSON_PATCH, LEVELS, MASKS, RunningDemo, pdf
+from tests.support.tasks import task
 
 URI = "urn:ietf:rfc:3986"
 FORM = "application/x-www-form-urlencoded"
@@ -394,6 +395,12 @@ def _changes(demo: RunningDemo, target: Target) -> Iterator[Request]:
         )
 
 
+def _fed(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    for params in ({}, {"_summary": "count"}, {"_count": "1", "_offset": "1"}, {"_id": target.id}):
+        query = urlencode({"patient.identifier": demo.ins(target.patient), **params})
+        yield Request(f"fed {sorted(params)}", "GET", f"/DocumentReference/$fed?{query}")
+
+
 def _explain(demo: RunningDemo, target: Target) -> Iterator[Request]:
     for act in ("read", "unmask", "show-to-patient", "withdraw", "replace"):
         reference = {"name": "document", "valueReference": {"reference": f"DocumentReference/{target.id}"}}
@@ -420,11 +427,28 @@ def _send(demo: RunningDemo, target: Target) -> Iterator[Request]:
         yield Request(f"send {label}", "POST", path, {"Content-Type": FHIR_JSON}, json.dumps(body))
 
 
-def _of_the_record(path: str, parameter: str) -> Generator:
+def _orders(demo: RunningDemo, target: Target) -> Iterator[Request]:
+    reference = {"reference": f"DocumentReference/{target.id}"}
+    for label, named in (("in focus", {"focus": reference}), ("as a base", {"basedOn": [reference]})):
+        body = json.dumps(task(demo, target.patient, **named))
+        yield Request(f"order with a document {label}", "POST", "/Task", {"Content-Type": FHIR_JSON}, body)
+
+
+def _on_task(method: str, suffix: str = "") -> Generator:
+    """A document is no task, and the task that would hold it is not there for this reader."""
+
+    def generate(demo: RunningDemo, target: Target) -> Iterator[Request]:
+        for name in (target.id, f"preload-{target.logical_id}"):
+            yield Request(f"{method} task {suffix}", method, f"/Task/{name}{suffix}?document={target.id}")
+
+    return generate
+
+
+def _of_the_record(path: str, parameter: str, **more: str) -> Generator:
     """A route that names no document: its answer may not depend on one either (see ``test_leaks_history``)."""
 
     def generate(demo: RunningDemo, target: Target) -> Iterator[Request]:
-        query = urlencode({parameter: demo.ins(target.patient), "_id": target.id, "entity": target.id})
+        query = urlencode({parameter: demo.ins(target.patient), "_id": target.id, "entity": target.id, **more})
         yield Request(f"{path} beside a document", "GET", f"{path}?{query}")
 
     return generate
@@ -447,10 +471,10 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("POST", "/fhir/DocumentReference/$explain-access"): _explain,
     ("POST", "/fhir/DocumentReference/$generate-metadata"): _nothing,
     ("POST", "/fhir/DocumentReference/$send"): _send,
-    ("GET", "/fhir/Task"): _nothing,
     ("POST", "/fhir/Task/_search"): _nothing,
-    ("GET", "/fhir/Task/<id>"): _nothing,
     ("GET", "/fhir/DocumentReference/$changes"): _changes,
+    ("GET", "/fhir/DocumentReference/$obligations"): _nothing,
+    ("GET", "/fhir/DocumentReference/$fed"): _fed,
     ("GET", "/fhir/DocumentReference/$still-hidden"): _of_the_record(
         "/DocumentReference/$still-hidden", "patient.identifier"
     ),
@@ -469,6 +493,7 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/Consent/<id>/_history/<version>"): _nothing,
     ("POST", "/fhir/Consent/_search"): _nothing,
     ("GET", "/fhir/Consent/$information-notice"): _nothing,
+    ("GET", "/fhir/Flag"): _of_the_record("/Flag", "subject"),
     ("GET", "/fhir/CodeSystem"): _nothing,
     ("GET", "/fhir/CodeSystem/<id>"): _nothing,
     ("GET", "/fhir/OperationDefinition"): _nothing,
@@ -479,6 +504,14 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/StructureDefinition/<id>"): _nothing,
     ("GET", "/fhir/ValueSet"): _nothing,
     ("GET", "/fhir/ValueSet/<id>"): _nothing,
+    ("GET", "/fhir/Task"): _of_the_record("/Task", "patient.identifier", code="preload"),
+    ("POST", "/fhir/Task"): _orders,
+    ("GET", "/fhir/Task/<id>"): _on_task("GET"),
+    ("DELETE", "/fhir/Task/<id>"): _on_task("DELETE"),
+    ("POST", "/fhir/Task/<id>/$run"): _on_task("POST", "/$run"),
+    ("POST", "/fhir/Task/<id>/$end"): _on_task("POST", "/$end"),
+    ("GET", "/fhir/Task/<id>/$preloaded"): _on_task("GET", "/$preloaded"),
+    ("GET", "/fhir/Task/<id>/$preloaded-content"): _on_task("GET", "/$preloaded-content"),
     ("GET", "/fhir/AuditEvent"): _nothing,
     ("POST", "/fhir/AuditEvent/_search"): _nothing,
 }

@@ -374,7 +374,7 @@ def test_tasks_are_searched_by_the_structure_and_by_patient_only_by_who_asked(de
     settled(demo, WRITER, sent["id"])
 
     def ids(persona: str, **params: str) -> list[str]:
-        answer = demo.call(persona, "GET", "/Task", params=params)
+        answer = demo.call(persona, "GET", "/Task", params={"code": "send", **params})
         assert answer.status_code == 200, answer.text
         return [entry["resource"]["id"] for entry in answer.json().get("entry", [])]
 
@@ -383,7 +383,7 @@ def test_tasks_are_searched_by_the_structure_and_by_patient_only_by_who_asked(de
     assert sent["id"] in ids("nurse", status="completed", _count="200")
     assert sent["id"] not in ids(WRITER, status="failed", _count="200")
     assert sent["id"] not in ids(READER, _count="200")
-    page = demo.call(WRITER, "GET", "/Task", params={"_count": "1"}).json()
+    page = demo.call(WRITER, "GET", "/Task", params={"code": "send", "_count": "1"}).json()
     assert [link["relation"] for link in page["link"]] == ["self", "next"]
 
 

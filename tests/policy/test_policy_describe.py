@@ -69,7 +69,7 @@ def test_the_printed_needs_of_an_act_are_those_it_is_refused_for() -> None:
     assert needs["read"] == f"{reading}; blocked: own documents; no opposition to reading"
     assert needs["mask"] == f"{reading}; not blocked; no opposition to reading"
     assert needs["hide-from-representatives"] == f"{reading}; not blocked; no opposition to reading; minor patient"
-    assert needs["publish"] == "open record, living holder; no opposition to feeding"
+    assert needs["publish"] == "open record, living holder; no opposition to feeding; even while suspended"
     assert needs["read-traces"] == "two factors; open record"
     assert needs["authorise"] == "two factors; AIR white list; open record; not blocked; no opposition to reading"
 

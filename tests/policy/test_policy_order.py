@@ -13,6 +13,7 @@ Words = dict[str, dict[str, Any]]
 # rule -> what is wrong with a reading that is otherwise permitted, each in one place
 WRONG: dict[str, Words] = {
     "caller.professional.no-rpps": {"caller": {"name": "no-rpps"}},
+    "caller.suspended": {"circumstances": {"suspended": True}},
     "caller.professional.single-factor": {"caller": {"name": "single-factor"}},
     "caller.structure.not-homologated": {"caller": {"name": "not-homologated"}},
     "emergency.regulation.not-a-regulator": {"circumstances": {"purpose": "centre_15"}},
@@ -36,7 +37,12 @@ WRONG: dict[str, Words] = {
     "masking.professional.masked-by-holder": {"document": {"flags": ("MASQUE_PS",)}},
     "habilitation.denied": {"document": {"type_code": "ATTEST-RESID"}},
 }
-_LIFTED_BY_EMERGENCY = {"opposition.consultation", "record.not-authorised", "masking.professional.masked-by-holder"}
+_LIFTED_BY_EMERGENCY = {
+    "caller.suspended",
+    "opposition.consultation",
+    "record.not-authorised",
+    "masking.professional.masked-by-holder",
+}
 
 
 def _emergency(*wrong: Words) -> bool:

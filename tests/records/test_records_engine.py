@@ -14,11 +14,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import insert, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from facade.records import engine
 from facade.records.engine import Database, RecordsUnavailable, migrate, open_database
 from facade.records.schema import metadata, trace_anchors, trace_head
 from facade.records.traces import Traces
@@ -46,8 +48,13 @@ def test_the_migrations_make_exactly_the_tables_the_code_uses(database: Database
 
 def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(4, mp_context=spawn) as pool:
-        assert list(pool.map(migrate_once, [empty_url] * 4)) == [None] * 4
+    with ProcessPoolExecutor(3, mp_context=spawn) as pool:
+        assert list(pool.map(migrate_once, [empty_url] * 3)) == [None] * 3
+    database = open_database(empty_url)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+        assert connection.execute(text("SELECT count(*) FROM trace_head")).scalar_one() == 1
+    database.close()
 
 
 really_upgrade = command.upgrade
@@ -61,7 +68,7 @@ def stopped_half_way(config: Config, revision: str) -> None:
 def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database = open_database(empty_url)
     with monkeypatch.context() as patched:
-        patched.setattr("facade.records.engine.command.upgrade", stopped_half_way)
+        patched.setattr("alembic.command.upgrade", stopped_half_way)
         with pytest.raises(ZeroDivisionError):
             database.migrate()
     assert database.ping() is not None
@@ -114,6 +121,17 @@ def test_a_folder_that_is_missing_is_unavailable_not_a_crash(tmp_path: Path) -> 
     database = open_database(f"sqlite:///{tmp_path / 'nowhere' / 'facade.db'}")
     assert database.ping() == "the database cannot be used: OperationalError SQLITE_CANTOPEN"
     database.close()
+
+
+def test_a_database_that_is_not_there_yet_is_waited_for_and_private_all_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "mounted-later"
+    later = threading.Timer(0.3, folder.mkdir)
+    later.start()
+    migrate(f"sqlite:///{folder / 'facade.db'}", patience=30)
+    later.join()
+    assert stat.S_IMODE((folder / "facade.db").stat().st_mode) == 0o600
+    with pytest.raises(RecordsUnavailable):
+        migrate(f"sqlite:///{tmp_path / 'never' / 'facade.db'}", patience=0.1)
 
 
 def test_a_locked_database_is_unavailable_and_nothing_of_the_row_shows(tmp_path: Path) -> None:
@@ -177,3 +195,8 @@ def test_only_one_module_knows_the_products() -> None:
 def _code(path: Path) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.strip().startswith(("#", '"""')))
+
+
+def test_the_newest_revision_is_the_one_the_file_names_say() -> None:
+    head = ScriptDirectory(str(Path(engine.__file__).parent / "migrations")).get_current_head()
+    assert head == engine._REVISIONS[-1]

@@ -15,7 +15,7 @@ from facade.records import publications as module
 from facade.records.engine import Database
 from facade.records.ledger import blockers
 from facade.records.publications import Publications
-from facade.records.reservations import Intent, NaturalForm, Published, Request, State
+from facade.records.reservations import Intent, NaturalForm, Published, Request, State, repeatable_unique_id
 from facade.records.schema import publications as documents
 from facade.records.schema import submissions
 from tests.support.records import NOW, ins, intent, reserve_each
@@ -285,3 +285,12 @@ def test_what_a_structure_or_one_caller_of_it_published_here(ledger: Publication
     assert ledger.own(structure) is None
     ledger.withdrawn(unique_id, now=LATER)
     assert ledger.own(structure, unique_id=unique_id) is None
+
+
+def test_a_keyed_request_gives_its_documents_ids_of_its_own() -> None:
+    same = repeatable_unique_id(keyed(), 0)
+    assert same == repeatable_unique_id(keyed(), 0)
+    others = (keyed("other"), keyed(fingerprint="g"), keyed(caller="899700000026"))
+    assert len({same, repeatable_unique_id(keyed(), 1), *(repeatable_unique_id(each, 0) for each in others)}) == 5
+    assert same.startswith("2.25.")
+    assert len(same) <= 64

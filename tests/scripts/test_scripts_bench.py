@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
+
+from tests.support.processes import left_behind
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = [sys.executable, str(ROOT / "scripts" / "bench.d" / "run.py"), "--quick"]
@@ -24,16 +25,6 @@ COSTS = {"facade_ms", "floor_ms", "ratio", "wall_ms", "peak_mb", "rest_mb", "flo
 def surroundings(tmp_path: Path) -> dict[str, str]:
     """An environment whose temporary files are in the test's own folder."""
     return {**os.environ, "TMPDIR": str(tmp_path)}
-
-
-def _left_behind(folder: Path) -> list[object]:
-    """Files, and processes started with a file of the folder."""
-    processes = [
-        (process.info["pid"], process.info["cmdline"])
-        for process in psutil.process_iter(["pid", "cmdline"])
-        if any(str(folder) in argument for argument in process.info["cmdline"] or ())
-    ]
-    return [*processes, *folder.glob("dmp-facade-*")]
 
 
 def _wait_for(there: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
@@ -53,7 +44,7 @@ def test_the_benchmark_writes_each_comparison_and_leaves_nothing_behind(
         env=surroundings,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -72,13 +63,19 @@ def test_the_benchmark_writes_each_comparison_and_leaves_nothing_behind(
         ("publish", "parts"),
         ("retrieve", "raw"),
         ("retrieve", "parts"),
+        *((name, kind) for name in ("search", "read", "publish", "retrieve") for kind in ("best", "duties")),
     }
     for row in rows:
         assert all(isinstance(row[cost], int | float) and row[cost] > 0 for cost in COSTS), row
         assert row["name"] in done.stdout
         assert row["floor"] in done.stdout
     assert rest["peak_mb"] > 0
-    assert _left_behind(tmp_path) == []
+    assert rest["ready_s"] > 0
+    behaviour = result["behaviour"]
+    assert behaviour["parallel"]["wall_s"] >= behaviour["parallel"]["slow_s"]
+    assert [int(count) for count in behaviour["growth"]["cpu_ms"]] == [2, 5]
+    assert behaviour["pieces"]["first_ms"] <= behaviour["pieces"]["last_ms"]
+    assert left_behind(tmp_path) == []
 
 
 def test_an_interrupted_benchmark_leaves_nothing_behind(tmp_path: Path, surroundings: dict[str, str]) -> None:
@@ -89,4 +86,4 @@ def test_an_interrupted_benchmark_leaves_nothing_behind(tmp_path: Path, surround
             assert bench.wait(20) == 130
         finally:
             bench.kill()
-    assert _left_behind(tmp_path) == []
+    assert left_behind(tmp_path) == []

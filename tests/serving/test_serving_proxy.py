@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -15,7 +16,8 @@ from tests.support.serving import Facade, bound_token, client_cert, served
 
 @pytest.fixture(scope="module")
 def facade(demo: RunningDemo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facade]:
-    changes = {"bound_structure_tokens": True, "trusted_proxies": ["10.9.8.7", "127.0.0.0/8"]}
+    changes: dict[str, Any] = {"bound_structure_tokens": True, "trusted_proxies": ["10.9.8.7", "127.0.0.0/8"]}
+    changes |= {"metrics_addresses": ["10.0.0.0/8", "::1"]}
     with served(demo, tmp_path_factory.mktemp("proxy"), **changes) as running:
         yield running
 
@@ -37,7 +39,6 @@ def test_a_trusted_proxy_hands_the_certificate_over(facade: Facade, demo: Runnin
         {},
         {"Client-Cert": another},
         {"Client-Cert": ":not base64:"},
-        {"Client-Cert": "é"},
         {"Client-Cert": f"{another}, {mine}"},
         # A proxy replaces Client-Cert and lets its client's Client_Cert through.
         {"Client_Cert": mine},
@@ -46,6 +47,7 @@ def test_a_trusted_proxy_hands_the_certificate_over(facade: Facade, demo: Runnin
     ):
         refused = publish(**headers)
         assert (refused.status_code, codes_of(refused)) == (401, ["token.not-bound"]), headers
+    assert codes_of(publish(**{"Client-Cert": "é"})) == ["header.not-ascii"]
 
 
 def test_an_untrusted_address_hands_nothing_over(demo: RunningDemo) -> None:
@@ -55,3 +57,11 @@ def test_an_untrusted_address_hands_nothing_over(demo: RunningDemo) -> None:
     headers = {"Authorization": f"Bearer {token}", "Client-Cert": another}
     answer = requests.get(f"{demo.fhir}/Patient", params={"identifier": "x"}, headers=headers, timeout=60)
     assert answer.status_code != 401
+
+
+def test_metrics_are_for_the_addresses_and_networks_of_the_settings(facade: Facade, demo: RunningDemo) -> None:
+    elsewhere, here = (
+        requests.get(f"{facade.root}/metrics", timeout=60),
+        requests.get(f"{demo.root}/metrics", timeout=60),
+    )
+    assert (elsewhere.status_code, here.status_code) == (404, 200)

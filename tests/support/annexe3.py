@@ -49,9 +49,13 @@ PDT_INF_606 = {
     # the facade's own records
     "record-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     "read-consent": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
+    "list-fed": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
     "read-traces": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
+    # the référentiel, 5.1: a preload prepares an appointment, which no emergency has
+    "preload": {"nurse": "ynn", "doctor": "ynn", "treating": "yn"},
+    "end-preload": {"nurse": "yyy", "doctor": "yyy", "treating": "yyy"},
 }
-STRUCTURE = {"check", "publish", "replace", "withdraw", "record-consent", "read-consent"}
+STRUCTURE = {"check", "publish", "replace", "withdraw", "record-consent", "read-consent", "list-fed"}
 PATIENT = {
     "check", "search", "read", "retrieve", "publish", "replace", "mask", "unmask", "archive", "unarchive", "withdraw",
     "read-consent", "read-traces",
@@ -60,10 +64,11 @@ REPRESENTATIVE = {"check", "search", "read", "retrieve", "publish", "read-traces
 APPLICATION = {"check", "publish"}
 READING = {"search", "read", "retrieve"}
 SENDING = {"send", "send-to-patient"}
-LOCAL = {"record-consent", "read-consent", "read-traces"}
+PRELOADING = {"preload", "end-preload"}
+LOCAL = {"record-consent", "read-consent", "list-fed", "read-traces"} | PRELOADING
 FEEDING = {"publish", "replace"}
-NEEDS_NO_RECORD = {"check", "record-consent", "read-consent"}
-NEEDS_NO_AIR = NEEDS_NO_RECORD | FEEDING
+NEEDS_NO_RECORD = {"check", "record-consent", "read-consent", "list-fed"} | PRELOADING
+NEEDS_NO_AIR = NEEDS_NO_RECORD - PRELOADING | FEEDING
 NEEDS_ACCESS = set(PDT_INF_606) - {"check", "authorise"} - LOCAL
 LEFT_TO_BLOCKED = READING | FEEDING | NEEDS_NO_RECORD | {"withdraw", "read-traces"} | SENDING
 PARENTS = {"hide-from-representatives", "show-to-representatives"}
@@ -101,7 +106,7 @@ def _professional_cell(caller: str, act: str, record: Given, purpose: str) -> st
         return "yny"[MODES.index(purpose)]
     if caller == "occupational-doctor" and not record["treating"]:
         if act in LOCAL:
-            return "y"
+            return PDT_INF_606[act]["doctor"][MODES.index(purpose)]
         cells = {"retrieve": "n", "authorise": "n", "unmask": "o", "archive": "o", "unarchive": "o"}
         cells |= {"withdraw": "o", "hide-from-patient": "o", "send": "n", "send-to-patient": "n"}
         return cells.get(act, "y") if purpose == "normal" else ""
@@ -125,7 +130,7 @@ def _caller(caller: str, act: str, record: Given, given: Given) -> str:
     if kind == "professional" and act not in NEEDS_NO_AIR:
         if caller == "single-factor":
             return "caller.professional.single-factor"
-        if caller == "not-homologated" and act != "read-traces":
+        if caller == "not-homologated" and act not in ("read-traces", "end-preload"):
             return "caller.structure.not-homologated"
     if act in FEEDING and caller.endswith("no-feeding"):
         return "pairing.feeding-not-consented"
@@ -141,7 +146,7 @@ def _has_right(caller: str, kind: str, act: str, record: Given, purpose: str) ->
 
 
 def _no_right(caller: str, kind: str, act: str, record: Given) -> str:
-    if act in READING and kind in ("structure", "application"):
+    if act in READING | {"preload"} and kind in ("structure", "application"):
         return f"{kind}.never-reads"
     somewhere = kind == "professional" and any(_has_right(caller, kind, act, record, mode) for mode in MODES)
     return "right.not-in-this-mode" if somewhere else "right.not-for-this-caller"
@@ -160,7 +165,7 @@ def _record(caller: str, act: str, record: Given, given: Given) -> str:
     if kind in ("professional", "structure"):
         if "feeding" in given["opposes"] and act in FEEDING:
             return "opposition.feeding"
-        if "consultation" in given["opposes"] and act in NEEDS_ACCESS | {"authorise"} and not emergency:
+        if "consultation" in given["opposes"] and act in NEEDS_ACCESS | {"authorise", "preload"} and not emergency:
             return "opposition.consultation"
     if emergency and act in NEEDS_ACCESS and given["purpose"] in record["objects"]:
         return "emergency.objected"

@@ -18,7 +18,7 @@ needs_node = pytest.mark.skipif(
 
 
 @cache
-def _install() -> None:
+def install() -> None:
     """``npm ci``, unless what is installed is already what the lock says."""
     lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
@@ -30,7 +30,7 @@ def _install() -> None:
 
 def run_node(script: str, given: Any) -> Any:
     """Run a script of tests/clients on a JSON value and return the JSON it prints."""
-    _install()
+    install()
     done = subprocess.run(
         ["node", script], cwd=FOLDER, input=json.dumps(given), capture_output=True, text=True, timeout=100, check=False
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.support.api import Resource, submission
+from tests.support.api import AUTHOR, PS_IDNAT, Resource, submission
 from tests.support.demo import FHIR_JSON, MASKS, RunningDemo, pdf
 from tests.support.mail import send_parameters
+from tests.support.tasks import ordered, task
 
 WRITER, READER = "author-doctor", "treating-doctor"
 _CONSENT = {
@@ -28,6 +29,7 @@ def outbound(demo: RunningDemo) -> dict[str, Resource]:
     """Publish, mask, replace, refuse and record, and keep every answer. The Consent made for it is withdrawn."""
     found = {f"documents: {name}": each for name, each in _documents(demo)}
     found |= {f"records: {name}": each for name, each in _records(demo)}
+    found |= {f"tasks: {name}": each for name, each in _tasks(demo)}
     return found | {f"conformance: {name}": each for name, each in _conformance(demo)}
 
 
@@ -56,7 +58,7 @@ def _documents(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
     yield "sent", sent
     yield "task", _json(demo.call(WRITER, "GET", f"/Task/{sent['entry'][0]['resource']['id']}"))
     yield "task for a colleague", _json(demo.call("nurse", "GET", f"/Task/{sent['entry'][0]['resource']['id']}"))
-    yield "tasks", _json(demo.call(WRITER, "GET", "/Task", params={"_count": "1"}))
+    yield "tasks", _json(demo.call(WRITER, "GET", "/Task", params={"code": "send", "_count": "1"}))
     hidden = [{"coding": [{"system": MASKS, "code": "INVISIBLE_PATIENT"}]}]
     demo.publish(WRITER, "adult", securityLabel=hidden)
     yield "still hidden", _json(demo.call(WRITER, "GET", "/DocumentReference/$still-hidden"))
@@ -78,10 +80,33 @@ def _records(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
     reason = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "urgence"}
     demo.search("unauthorised-doctor", "adult", headers=reason)
     yield "history", get("patient-adult", "/AuditEvent", "patient.identifier", "adult")
+    fed = {"patient.identifier": demo.ins("adult"), "_count": "20"}
+    for persona in (WRITER, READER):
+        yield (
+            f"fed by the structure of {persona}",
+            _json(demo.call(persona, "GET", "/DocumentReference/$fed", params=fed)),
+        )
+    duties = {"type": "11502-2", "context": "hospital-stay"}
+    yield "obligations", _json(demo.call("", "GET", "/DocumentReference/$obligations", params=duties))
     yield "not found", _json(demo.call(READER, "GET", "/DocumentReference/none"))
     yield "refused by a rule", get("patient-adult", "/Patient", "identifier", "minor")
     yield "no token", _json(demo.call("", "GET", "/Patient"))
     yield "invalid", _json(demo.post(WRITER, "/DocumentReference", {"resourceType": "DocumentReference"}))
+
+
+def _tasks(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
+    demo.publish(WRITER, "minor")
+    start, author = {"start": "2020-01", "end": "2090-12-31"}, {"system": PS_IDNAT, "value": AUTHOR}
+    asked = ordered(demo, WRITER, "minor", content=True, maximum=2, created=start, author=author)
+    yield "ordered", asked
+    yield "fetched", _json(demo.call(WRITER, "POST", f"/Task/{asked['id']}/$run"))
+    held = _json(demo.call(WRITER, "GET", f"/Task/{asked['id']}/$preloaded"))
+    yield "preloaded", held
+    url = held["entry"][0]["resource"]["content"][0]["attachment"]["url"]
+    yield "preloaded content", _json(demo.call(WRITER, "GET", url, headers={"Accept": FHIR_JSON}))
+    yield "tasks", _json(demo.call(WRITER, "GET", "/Task", params={"code": "preload", "unknown": "x"}))
+    yield "ended", _json(demo.call(WRITER, "POST", f"/Task/{asked['id']}/$end"))
+    yield "not ordered", _json(demo.post(WRITER, "/Task", task(demo, maximum=11, content=True)))
 
 
 def _conformance(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:

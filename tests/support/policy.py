@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from facade.domain.access import Act, Context, Decision, Oppositions, Purpose
+from facade.domain.access import Act, Context, Decision, Oppositions, Preloading, Purpose
 from facade.domain.caller import Caller, CallerKind, Pairing, Relation, Structure
 from facade.domain.document import Author, Availability, Coded, DocumentEntry, Institution, Person, XdsTime
 from facade.domain.dossier import Authorisation, Dossier, Traits
 from facade.domain.ins import INS, InsKind, ins_key
 from facade.domain.masking import Flag, Masking
 from facade.knowledge import rows
-from facade.policy.access import AccessTables, Habilitation, PolicySettings, decide
+from facade.policy.access import AccessTables, Habilitation, PolicySettings, PreloadLimits, decide
 
 NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
 PATIENT = INS(InsKind.TEST, "2800399351234" + f"{ins_key('2800399351234'):02d}")
@@ -164,6 +164,8 @@ def context(
     on_behalf: bool = False,
     now: str | datetime = NOW,
     opened: str | None = None,
+    preload: Mapping[str, Any] | None = None,
+    suspended: bool = False,
 ) -> Context:
     """The circumstances; an emergency has a reason unless another is given."""
     wanted = Purpose(purpose)
@@ -171,14 +173,36 @@ def context(
     moment = datetime.fromisoformat(now) if isinstance(now, str) else now
     oppositions = Oppositions(feeding="feeding" in opposes, consultation="consultation" in opposes)
     first = datetime.fromisoformat(opened) if opened else None
-    return Context(wanted, moment, said, secret, on_behalf, oppositions, first)
+    prepared = preloading(**preload) if preload else None
+    return Context(
+        wanted, moment, said, secret, on_behalf, oppositions, first, preloading=prepared, suspended=suspended
+    )
+
+
+def preloading(
+    hours: float, *, lasting: float = 24, fetching: bool = False, documents: int = 0, patients: int = 1
+) -> Preloading:
+    """A preload for an appointment so many hours from now, that lasts so many."""
+    appointment = NOW + timedelta(hours=hours)
+    return Preloading(appointment, appointment + timedelta(hours=lasting), fetching, documents, patients)
 
 
 def settings(
-    *, habilitation: str = "known-denials", citizens: bool = True, on_behalf_required: bool = False
+    *,
+    habilitation: str = "known-denials",
+    citizens: bool = True,
+    on_behalf_required: bool = False,
+    preload: Mapping[str, Any] | None = None,
+    suspension_stops_emergencies: bool = False,
 ) -> PolicySettings:
-    """The installation's choices."""
-    return PolicySettings(Habilitation(habilitation), citizens, on_behalf_required)
+    """The installation's choices; ``preload`` lowers its limits."""
+    return PolicySettings(
+        Habilitation(habilitation),
+        citizens,
+        on_behalf_required,
+        preload=PreloadLimits(**preload) if preload else PreloadLimits(),
+        suspension_stops_emergencies=suspension_stops_emergencies,
+    )
 
 
 @dataclass(frozen=True)

