@@ -1,4 +1,4 @@
-"""The command line: ``dmp-facade demo | serve | outbox | mail-in | token | traces | pairings | check | policy | ...``."""
+"""The command line: ``dmp-facade demo | serve | outbox | mail-in | token | traces | supervision | check | ...``."""
 
 from __future__ import annotations
 

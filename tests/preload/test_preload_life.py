@@ -138,7 +138,10 @@ def test_a_search_shows_own_orders_only(quick: RunningDemo) -> None:
 
     assert made["id"] in ids(OTHER)
     assert made["id"] in ids(OTHER, code="preload", status="in-progress", **{"patient.identifier": quick.ins("minor")})
-    assert ids(OTHER, status="failed") == ids(OTHER, code="other") == []
+    assert ids(OTHER, status="failed") == []
+    for code in ("other", "preload,send", ""):
+        unclear = quick.call(OTHER, "GET", "/Task", params={"code": code})
+        assert (unclear.status_code, codes_of(unclear)) == (400, ["search.task-code"])
     assert ids(OTHER, **{"patient.identifier": quick.ins("objector")}) == []
     assert made["id"] not in ids(NURSE)
     assert quick.call("structure", "GET", "/Task?code=preload").status_code == 403
