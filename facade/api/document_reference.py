@@ -104,8 +104,7 @@ def create() -> Response:
         "Location": f"{services().settings.fhir_base}/DocumentReference/{stored['id']}",
         **etag(published.entries[0].version_id),
         **last_modified(stored),
-        **queued(published),
-        **owed_headers(published.owed),
+        **left_to_do(published),
     }
     return _created(stored, published, headers)
 
@@ -228,11 +227,17 @@ def _created(stored: dict[str, Any], published: publishing.Published, headers: d
     return fhir(stored, 201, headers)
 
 
-def queued(published: publishing.Published) -> dict[str, str]:
-    """The Link header that names the Task of each message sent with a publication (RFC 8288); none without any."""
+def left_to_do(published: publishing.Published) -> dict[str, str]:
+    """What a publication leaves to be done: ``Still-Owed``, and ``Link`` (RFC 8288), which names two kinds of things.
+
+    First the Task of each message sent with the publication, then where the law is quoted. Nothing: no header.
+    """
     base = services().settings.fhir_base
+    owed = owed_headers(published.owed)
     links = [f'<{base}/Task/{mail.id}>; rel="related"; title="send"' for mail in published.mails]
-    return {"Link": ", ".join(links)} if links else {}
+    if "Link" in owed:
+        links.append(owed["Link"])
+    return owed | ({"Link": ", ".join(links)} if links else {})
 
 
 def publication_issues(published: publishing.Published) -> list[dict[str, Any]]:

@@ -10,11 +10,11 @@ from flask_smorest import Blueprint
 from facade.api.batch import batch_response
 from facade.api.conditions import unique_id_of
 from facade.api.declared import Declaration, declares
-from facade.api.document_reference import publication_issues, queued
+from facade.api.document_reference import left_to_do, publication_issues
 from facade.api.exchange import JSON, XML, actor, body_with_files, error_table, fhir, language, preference, services
 from facade.api.idempotency import idempotency
 from facade.api.interactions import interaction
-from facade.api.obligations import owed_headers, owed_issues
+from facade.api.obligations import owed_issues
 from facade.api.outcomes import outcome
 from facade.domain.errors import InvalidInput, Problem
 from facade.domain.ins import INS
@@ -52,7 +52,7 @@ def transaction() -> Response:
     if wanted == "representation":
         for part, resource in zip(parts.documents, published.resources, strict=True):
             entries[part.index]["resource"] = resource
-    return fhir(response, headers={**queued(published), **owed_headers(published.owed)})
+    return fhir(response, headers=left_to_do(published))
 
 
 def _already_there(parts: SubmissionParts, patient: INS) -> list[Existing] | None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from facade.domain.caller import Caller, CallerKind
 from facade.domain.mail import MailState, Notice
+from facade.translation.preload_tables import TASK_SYSTEM
 from facade.translation.vocabulary import PS_IDNAT, STRUCT_IDNAT
 
-KIND = "urn:dmp-facade:task-kind"
 STATE = "urn:dmp-facade:message-state"
 OUTCOME = "urn:dmp-facade:message-outcome"
 PART = "urn:dmp-facade:message-part"
@@ -69,7 +69,7 @@ def mail_task(facts: TaskFacts) -> dict[str, Any]:
         "status": STATUSES[facts.state],
         "businessStatus": _concept(STATE, (facts.notice or facts.state).value),
         "intent": "order",
-        "code": _concept(KIND, SEND),
+        "code": _concept(TASK_SYSTEM, SEND),
         "authoredOn": _instant(facts.queued_at),
         "lastModified": changed,
         "requester": _requester(facts.requester),

@@ -315,6 +315,22 @@ def test_a_publication_may_send_what_it_publishes_and_says_so(demo: RunningDemo,
     assert unique_id in {each.get("value") for each in lot.iter(f"{RIM}ExternalIdentifier")}
 
 
+def test_a_publication_that_is_sent_still_says_what_is_owed(demo: RunningDemo) -> None:
+    letter = {"coding": [{"system": "http://loinc.org", "code": "11490-0"}]}
+    answer = demo.post(WRITER, "/DocumentReference", _with(demo, to=[box()], type=letter))
+    assert answer.headers["Still-Owed"].split(", ") == ["mssante-professionals", "mssante-patient"]
+    tasks, owed = (
+        [link for link in answer.headers["Link"].split(", ") if relation in link]
+        for relation in ('rel="related"', 'rel="urn:dmp-facade:operation:obligations"')
+    )
+    assert (len(tasks), len(owed)) == (1, 1)
+    found = settled(demo, WRITER, tasks[0].partition(">")[0].rpartition("/")[2])
+    kinds = demo.call("", "GET", "/CodeSystem/task-code").json()
+    (coding,) = found["code"]["coding"]
+    assert (coding["system"], coding["code"]) == (kinds["url"], "send")
+    assert coding["code"] in [each["code"] for each in kinds["concept"]]
+
+
 def test_a_lot_may_be_sent_whole(demo: RunningDemo) -> None:
     to, bundle = box(), submission(demo, "adult", pdf(), pdf())
     lot = next(entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "List")
