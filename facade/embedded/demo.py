@@ -238,6 +238,7 @@ def _how_to(description: dict[str, Any], data: Path) -> str:
             "dmp-facade runs on an embedded DMP. Ctrl-C ends it.",
             f"  FHIR  {description['fhir']}",
             f"  docs  {description['docs']}",
+            f"  console  {description['fhir'].removesuffix('fhir')}console/",
             f"  log of the embedded DMP  {description['dmp_log']}",
             f"  mailboxes (MSSanté)  {description['mailbox']}",
             "",
