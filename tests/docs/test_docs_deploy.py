@@ -76,15 +76,48 @@ def test_every_value_a_template_reads_is_there() -> None:
 
 def test_the_compose_file_runs_two_facades_on_one_postgresql() -> None:
     services = COMPOSE["services"]
-    facades = [each for each in services.values() if "DMP_FACADE_CONFIG" in each.get("environment", {})]
+    parts = [each for each in services.values() if "DMP_FACADE_CONFIG" in each.get("environment", {})]
+    facades = [each for each in parts if "command" not in each]
     assert len(facades) == 2
-    assert all(each["depends_on"] == {"db": {"condition": "service_healthy"}} for each in facades)
-    assert all(each["read_only"] and each["cap_drop"] == ["ALL"] for each in facades)
+    assert all(each["depends_on"] == {"db": {"condition": "service_healthy"}} for each in parts)
+    assert all(each["read_only"] and each["cap_drop"] == ["ALL"] for each in parts)
     assert len({each["ports"][0] for each in facades}) == 2
     assert services["db"]["image"].startswith("postgres:15")
     assert services["db"]["networks"] == ["data"]
     assert COMPOSE["networks"]["data"]["internal"]
     assert services["demo"]["profiles"] == ["demo"]
+
+
+def _unit(name: str) -> dict[str, str]:
+    """The settings of a systemd unit, by name."""
+    text = (ROOT / "deploy" / "systemd" / name).read_text(encoding="utf-8")
+    return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+
+
+def test_nothing_is_killed_before_it_has_answered_what_it_has_in_work() -> None:
+    default = Settings()
+    stop = default.stop_delay_seconds + default.stop_seconds
+    lifecycle = re.search(r"time\.sleep\((\d+)\)", TEMPLATES["deployment.yaml"])
+    assert lifecycle
+    assert "{{ .Values.terminationGracePeriodSeconds }}" in TEMPLATES["deployment.yaml"]
+    assert VALUES["terminationGracePeriodSeconds"] > int(lifecycle[1]) + stop
+    assert all(int(COMPOSE["services"][each]["stop_grace_period"].rstrip("s")) > stop for each in ("one", "two"))
+    unit = _unit("dmp-facade@.service")
+    assert int(unit["TimeoutStopSec"]) > stop
+    assert (unit["KillMode"], unit["Restart"]) == ("mixed", "always")
+
+
+def test_the_sender_of_messages_is_deployed_and_given_the_time_of_its_last_one() -> None:
+    last = Settings().mail.data_timeout
+    unit, service = _unit("dmp-facade-outbox.service"), COMPOSE["services"]["outbox"]
+    assert "dmp-facade outbox" in unit["ExecStart"]
+    assert service["command"] == ["dmp-facade", "outbox"]
+    assert "command: [dmp-facade, outbox]" in TEMPLATES["outbox.yaml"]
+    assert int(unit["TimeoutStopSec"]) > last
+    assert int(service["stop_grace_period"].rstrip("s")) > last
+    assert VALUES["outbox"]["terminationGracePeriodSeconds"] > last
+    assert service["healthcheck"] == {"disable": True}, "it listens to nobody: the image's check would call it ill"
+    assert "dmp-facade.outbox-selector" in TEMPLATES["outbox.yaml"], "the Service must not find it"
 
 
 def test_there_is_one_version() -> None:

@@ -7,8 +7,22 @@ app.kubernetes.io/name: dmp-facade
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- define "dmp-facade.outbox-selector" -}}
+app.kubernetes.io/name: dmp-facade-outbox
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "dmp-facade.labels" -}}
 {{ include "dmp-facade.selector" . }}
+{{ include "dmp-facade.release" . }}
+{{- end -}}
+
+{{- define "dmp-facade.outbox-labels" -}}
+{{ include "dmp-facade.outbox-selector" . }}
+{{ include "dmp-facade.release" . }}
+{{- end -}}
+
+{{- define "dmp-facade.release" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
@@ -45,6 +59,12 @@ env:
   - name: DMP_FACADE_DMP__SIGN_PASSWORD
     valueFrom:
       secretKeyRef: {name: {{ .Values.secrets.existingSecret }}, key: sign-password, optional: true}
+  - name: DMP_FACADE_MAIL__PASSWORD
+    valueFrom:
+      secretKeyRef: {name: {{ .Values.secrets.existingSecret }}, key: mail-password, optional: true}
+  - name: DMP_FACADE_SUPERVISION__WEBHOOK_SECRET
+    valueFrom:
+      secretKeyRef: {name: {{ .Values.secrets.existingSecret }}, key: webhook-secret, optional: true}
 volumeMounts:
   - {name: settings, mountPath: /etc/dmp-facade/facade.toml, subPath: facade.toml, readOnly: true}
   - {name: certificates, mountPath: /etc/dmp-facade/certificates, readOnly: true}
