@@ -15,7 +15,7 @@ from tests.support.guides import ROOT, Typed, commands, says, type_in
 
 GUIDE = ROOT / "docs" / "operate.md"
 MIRROR = "http://deb.debian.org/debian"
-PORTS = (5432, 8001, 8002, 8443, 9080, 9443)
+PORTS = (5432, 8001, 8002, 8443, 9080, 9443, 9587, 9588)
 SECONDS = 1500
 # A new mount and process space: what the guide starts ends with it, and nothing stays mounted.
 SPACE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")

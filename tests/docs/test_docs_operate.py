@@ -11,6 +11,7 @@ import tomllib
 
 from pydantic import BaseModel
 
+from facade import knowledge
 from facade.settings import Settings
 from tests.support.guides import ROOT, commands
 
@@ -34,15 +35,31 @@ def test_the_settings_the_guide_writes_are_enough_to_serve() -> None:
     assert Settings.model_validate(tomllib.loads(written)).missing() == []
 
 
+def _logged() -> set[str]:
+    """The events of our log lines."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "facade").rglob("*.py"))
+    return set(re.findall(r"\b_log\.\w+\(\s*\"([a-z.-]+)\"", code)) | set(re.findall(r"write\(\"([a-z.-]+)\"", code))
+
+
 def test_the_settings_the_guide_names_exist() -> None:
-    known = _paths(Settings)
-    named = set(re.findall(r"`(dmp\.[a-z_.]+)`", PROSE)) | {
+    outcomes = {row["code"] for row in knowledge.rows("mail/outcomes.csv")}
+    named = set(re.findall(r"`((?:dmp|mail|preload|supervision)\.[a-z_.]+)`", PROSE)) | {
         name.lower().replace("__", ".")
         for name in re.findall(r"`DMP_FACADE_([A-Z_]+)", PROSE)
         if not name.endswith("_")
     }
-    assert len(named) > 15
-    assert named <= known
+    assert len(named) > 25
+    assert named <= _paths(Settings) | _logged() | outcomes
+
+
+def test_the_guide_explains_every_event_of_the_log_and_every_metric() -> None:
+    told = set(re.findall(r"`([a-z_.-]+)`", "".join(re.findall(r"^\| `.*$", PROSE, re.MULTILINE))))
+    declared = (ROOT / "facade" / "observability" / "metrics.py").read_text(encoding="utf-8")
+    metrics = set(re.findall(r"\"dmp_facade_([a-z_]+)\"", declared))
+    assert len(metrics) > 15
+    assert len(_logged()) > 10
+    assert metrics - told == set()
+    assert _logged() - told == set()
 
 
 def test_the_balancer_knows_the_instances_the_guide_starts() -> None:
