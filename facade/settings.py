@@ -218,7 +218,7 @@ class SupervisionSettings(_Part):
         (), description="Criteria whose alert suspends the person's access until it is released; none by default"
     )
     suspension_stops_emergencies: bool = Field(False, description="A suspended person's emergencies are refused too")
-    readers: tuple[str, ...] = Field(
+    readers: tuple[SecretStr, ...] = Field(
         (), description="IdNat_PS of professionals who may read the alerts of their structure, as its software may"
     )
     webhook_url: str = Field("", description="https address told of each alert, without whom and whose record")
