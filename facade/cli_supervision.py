@@ -30,7 +30,7 @@ def supervision() -> None:
 @_CONFIG
 def look(config: Path | None) -> None:
     """Look through what was traced since the last time, as `serve` does by itself; exit status 3 when alerts came."""
-    from facade.app import supervisor  # noqa: PLC0415
+    from facade.wiring import supervisor  # noqa: PLC0415
 
     raised = supervisor(_services(config)).look()
     for alert in raised:
@@ -90,8 +90,8 @@ def load_staff(config: Path | None, structure: str, file: TextIO) -> None:
     Each line is urn:oid:<OID of the INS>|<15 characters>. Keyed marks are kept, not the matricules; after a change of
     the first seal secret the list is best loaded again.
     """
-    from facade.app import staff  # noqa: PLC0415
     from facade.domain.ins import INS  # noqa: PLC0415
+    from facade.wiring import staff  # noqa: PLC0415
 
     found = []
     for number, line in enumerate(file, 1):
@@ -106,9 +106,9 @@ def load_staff(config: Path | None, structure: str, file: TextIO) -> None:
 
 
 def _services(config: Path | None) -> Services:
-    from facade.app import wire  # noqa: PLC0415
     from facade.records.engine import migrate  # noqa: PLC0415
     from facade.settings import Settings  # noqa: PLC0415
+    from facade.wiring import wire  # noqa: PLC0415
 
     if config is not None:
         os.environ["DMP_FACADE_CONFIG"] = str(config)

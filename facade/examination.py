@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facade.app import wire
 from facade.mailroom import diagnose
 from facade.settings import Settings
 from facade.tls import problems as tls_problems
 from facade.transactions.readiness import readiness, warnings
+from facade.wiring import wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from datetime import timedelta
 
 import structlog
 
-from facade.app import wire
 from facade.domain.errors import FacadeError
 from facade.domain.mail import Deferred
 from facade.mail.settings import mail_config
@@ -22,6 +21,7 @@ from facade.records.engine import migrate
 from facade.settings import Settings
 from facade.transactions.mail_sending import give_up, send_next
 from facade.transactions.services import Services
+from facade.wiring import wire
 
 _IDLE, _TROUBLE, _CHORES = 1.0, 5.0, 60.0
 _log = structlog.get_logger("facade")

@@ -52,9 +52,10 @@ def run() -> None:
 
 def application(stopping: Callable[[], bool]) -> Any:
     """The WSGI application of one worker process. ``stopping``: whether the server is about to end."""
-    from facade.app import create_app, supervisor  # noqa: PLC0415 - imported in the worker, not in its supervisor
+    from facade.app import create_app  # noqa: PLC0415 - imported in the worker, not in its supervisor
     from facade.observability.logs import own_process  # noqa: PLC0415
     from facade.sweeper import start_sweeper  # noqa: PLC0415
+    from facade.wiring import supervisor  # noqa: PLC0415
 
     own_process()
     settings = Settings()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
-from facade.settings import StructureSettings
+from facade.settings_parts import StructureSettings
 
 _SOON = timedelta(days=60)
 _FINESS = "1"

@@ -60,7 +60,8 @@ def _refused_by(services: Services, caller: Caller) -> str | None:
         return caller.refusal
     if caller.kind is CallerKind.STRUCTURE:
         return None
-    if caller.kind is not CallerKind.PROFESSIONAL or caller.id not in services.settings.supervision.readers:
+    readers = {reader.get_secret_value() for reader in services.settings.supervision.readers}
+    if caller.kind is not CallerKind.PROFESSIONAL or caller.id not in readers:
         return Rule.RIGHT_NOT_FOR_CALLER
     if services.suspensions.hold(caller.id, caller.structure.id):
         return Rule.SUSPENDED

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from facade.app import dmp_config
 from facade.dmp.gateway import SoapGateway
 from facade.domain.access import Purpose
 from facade.domain.caller import Caller, CallerKind, Structure
@@ -24,6 +23,7 @@ from facade.domain.dmp import AssociationType, DmpSession
 from facade.domain.document import SubmissionSet
 from facade.domain.ins import INS
 from facade.settings import Settings
+from facade.wiring import dmp_config
 from tests.support.api import URI, Resource, attachment_of, master, oid, sha1, transactions, valid
 from tests.support.demo import RunningDemo, pdf
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from facade.app import dmp_config
 from facade.dmp.config import DmpConfig, VihfOptions
 from facade.domain.caller import Structure
 from facade.settings import Settings
+from facade.wiring import dmp_config
 
 OWN = Structure("1990000001", "FACADE", "SA07")
 NEEDED = {"base_url": "https://dmp.test/services", "ca": "ca", "auth_certificate": "auth", "sign_certificate": "sign"}

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from facade.app import dmp_config
 from facade.dmp.gateway import SoapGateway
 from facade.domain.caller import Structure
 from facade.settings import Settings
+from facade.wiring import dmp_config
 from tests.support.demo import RunningDemo
 
 

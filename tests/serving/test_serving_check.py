@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from facade.embedded.pki import Pki, make_pki, new_key
-from facade.settings import Settings, StructureSettings
+from facade.settings import Settings
+from facade.settings_parts import StructureSettings
 from facade.tls import problems
 from tests.support.demo import RunningDemo
 from tests.support.serving import write_settings
