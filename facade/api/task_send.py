@@ -11,7 +11,7 @@ from facade.api.bundles import searchset
 from facade.api.exchange import actor, error_table, fhir, language, services
 from facade.api.search_values import PATIENT, Params, intersection, not_understood, number, one_patient, tokens
 from facade.domain.errors import InvalidInput, Problem
-from facade.transactions.tasks import CODES, Wanted, find_tasks, read_task
+from facade.transactions.tasks import Wanted, find_tasks, read_task
 from facade.translation.task_out import STATUSES
 
 CODE = "send"
@@ -31,30 +31,26 @@ def search(params: Params) -> Response:
     problems: list[Problem] = []
     ignored = not_understood(params, _UNDERSTOOD, problems)
     statuses = tokens(params, "status", _STATUSES, problems)
-    codes = tokens(params, "code", CODES, problems)
     if problems:
         raise InvalidInput(problems)
     count = max(1, min(number(params, "_count", _DEFAULT_COUNT), parts.settings.max_page))
     offset = number(params, "_offset", 0)
     named = any(name in PATIENT for name, _ in params)
     patient = one_patient(params) if named else None
-    wanted = Wanted(intersection(codes), intersection(statuses), patient, offset, count)
-    tasks, more = find_tasks(parts, actor(), wanted, language())
+    wanted = Wanted(intersection(statuses), patient, offset, count)
+    total, tasks = find_tasks(parts, actor(), wanted, language())
     kept = [(name, value) for name, value in params if name in ("status", "code")]
     if patient is not None:
         kept.append(("patient", parts.ids.seal_patient(patient)))
     address = f"{parts.settings.fhir_base}/Task"
     links = [_link(address, kept, "self", offset, count)]
-    if more:
+    if offset + count < total:
         links.append(_link(address, kept, "next", offset + count, count))
     issues = [
         error_table().issue(Problem("search.parameter-ignored", (name,), {"name": name}, "information"), language())
         for name in ignored
     ]
-    # How many there are in all is not counted: the page says whether there are more.
-    bundle = searchset(parts.settings.fhir_base, tasks, total=0, links=links, issues=issues)
-    del bundle["total"]
-    return fhir(bundle)
+    return fhir(searchset(parts.settings.fhir_base, tasks, total=total, links=links, issues=issues))
 
 
 def _link(address: str, kept: list[tuple[str, str]], relation: str, offset: int, count: int) -> dict[str, str]:

@@ -23,9 +23,9 @@ class MailTokenSettings(_Part):
     """Where the access token of XOAUTH2 is asked for (OAuth 2.0 client credentials)."""
 
     url: str = Field(description="Token endpoint, https")
-    client_id: str = Field(description="Client id of the facade at that endpoint")
-    client_secret: SecretStr = Field(description="Its secret")
-    scope: str = Field("", description="Scope to ask for, where the endpoint wants one")
+    client_id: str = Field(description="Id of this facade there")
+    client_secret: SecretStr = Field(description="Its secret there")
+    scope: str = Field("", description="Scope asked for, where one is")
     ca: Path | None = Field(None, description="PEM of the authorities of that endpoint, where it has its own")
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.errors import Conflict, Problem
@@ -152,8 +152,8 @@ class Outbox:
         states: Iterable[MailState] = (),
         limit: int,
         offset: int = 0,
-    ) -> list[Mail]:
-        """Messages of a structure (and of one caller, about one patient), newest first."""
+    ) -> tuple[int, list[Mail]]:
+        """Messages of a structure (and of one caller, about one patient), newest first: how many, and a page."""
         wanted = [table.c.structure_id == structure_id]
         if caller_id:
             wanted.append(table.c.caller_id == caller_id)
@@ -163,7 +163,8 @@ class Outbox:
             wanted.append(table.c.state.in_(found))
         query = select(table).where(*wanted).order_by(table.c.queued_at.desc(), table.c.id).limit(limit).offset(offset)
         with self._database.reading() as connection:
-            return list(self._readable(connection.execute(query)))
+            total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
+            return int(total), list(self._readable(connection.execute(query)))
 
     def give_up(self, before: datetime, reason: str, *, now: datetime) -> int:
         """Note as undeliverable what has been queued since before then. ``reason`` where none was noted so far."""

@@ -25,6 +25,8 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _ASIDE = 4
 _DISCARD_SECONDS = 3.0
 _UNREADABLE = "\ufffd"
+# A body of up to so many bytes is handed over at once; a larger one in pieces of at least so many, never held twice.
+_AT_ONCE = 256 * 1024
 
 
 class Bridge:
@@ -86,7 +88,7 @@ class Body:
         self._protocol = protocol
         declared = environ.get("CONTENT_LENGTH", "")
         self._none = declared in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ
-        self._whole = declared.isdigit() and int(declared) <= settings.max_body_bytes
+        self._whole = declared.isdigit() and int(declared) <= min(_AT_ONCE, settings.max_body_bytes)
         self._seconds = settings.body_seconds
         self._most = settings.max_body_bytes
         self._end = 0.0
@@ -127,12 +129,20 @@ class Body:
         with suppress(RuntimeError, StopAsyncIteration):
             if whole:
                 return bytes(await asyncio.wait_for(self._protocol(), left))
-            self._pieces = self._pieces or aiter(self._protocol)
-            piece = bytes(await asyncio.wait_for(anext(self._pieces), left))
-            # The end is an empty piece; to ask for one more would be an error.
-            self._none = not piece
-            return piece
+            return await asyncio.wait_for(self._some(), left)
         return b""
+
+    async def _some(self) -> bytes:
+        self._pieces = self._pieces or aiter(self._protocol)
+        some = bytearray()
+        while len(some) < _AT_ONCE:
+            piece = await anext(self._pieces)
+            if not piece:
+                # The end is an empty piece; to ask for one more would be an error.
+                return bytes(some)
+            some += piece
+        self._none = False
+        return bytes(some)
 
 
 def _environ(scope: Any) -> dict[str, Any]:

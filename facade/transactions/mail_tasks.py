@@ -16,9 +16,7 @@ from facade.records.mail_rows import Mail
 from facade.transactions.actor import Actor
 from facade.transactions.mail_context import read_context
 from facade.transactions.services import Services
-from facade.translation.task_out import SEND, STATUSES, TaskFacts, mail_task
-
-CODE = SEND
+from facade.translation.task_out import STATUSES, TaskFacts, mail_task
 
 
 def read(services: Services, actor: Actor, task_id: str, language: str) -> dict[str, Any] | None:
@@ -28,22 +26,28 @@ def read(services: Services, actor: Actor, task_id: str, language: str) -> dict[
 
 
 def find(
-    services: Services, actor: Actor, statuses: Iterable[str] | None, patient: INS | None, limit: int, language: str
-) -> list[dict[str, Any]]:
-    """The newest messages of the caller's structure; about a patient, of the caller alone.
+    services: Services,
+    actor: Actor,
+    statuses: Iterable[str] | None,
+    patient: INS | None,
+    page: tuple[int, int],
+    language: str,
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many messages of the caller's structure fit, and those of a page (offset, count); about a patient, own ones.
 
     A colleague's message that is found by its patient would be told to be about this one.
     """
     wanted = None if statuses is None else frozenset(statuses)
     states = [state for state in MailState if wanted is None or STATUSES[state] in wanted]
     if not states:
-        return []
+        return 0, []
     caller = actor.caller
     caller_id = caller.id if patient is not None else ""
-    found = services.outbox.search(
-        caller.structure.id, caller_id=caller_id, patient=patient, states=states, limit=limit
+    offset, count = page
+    total, found = services.outbox.search(
+        caller.structure.id, caller_id=caller_id, patient=patient, states=states, limit=count, offset=offset
     )
-    return [task_of(services, actor, mail, language) for mail in found]
+    return total, [task_of(services, actor, mail, language) for mail in found]
 
 
 def task_of(services: Services, actor: Actor, mail: Mail, language: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from facade.translation.obligations_in import CONTEXT_SYSTEM
 from facade.translation.obligations_out import DUTY_SYSTEM
 from facade.translation.preload_tables import INPUT_SYSTEM, OUTPUT_SYSTEM, STATE_SYSTEM, TASK_SYSTEM
 from facade.translation.provenance import PROVENANCE_SYSTEM
+from facade.translation.task_out import PART, STATE
 from facade.translation.vocabularies import vocabularies
 
 _SYSTEMS = {
@@ -38,6 +39,8 @@ _SYSTEMS = {
         "What became of a document since a record was last opened",
     ),
     "task-code": (TASK_SYSTEM, "tasks/codes.csv", "What a Task of the facade is for"),
+    "message-state": (STATE, "mail/states.csv", "How far a message of secure messaging got"),
+    "message-part": (PART, "mail/parts.csv", "What the Task of a message tells"),
     "preload-input": (INPUT_SYSTEM, "tasks/preload_inputs.csv", "What a Task that preloads is given"),
     "preload-output": (OUTPUT_SYSTEM, "tasks/preload_outputs.csv", "What a Task that preloads tells"),
     "preload-state": (STATE_SYSTEM, "tasks/preload_states.csv", "How far a preload got"),

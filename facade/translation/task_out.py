@@ -10,11 +10,12 @@ from typing import Any
 
 from facade.domain.caller import Caller, CallerKind
 from facade.domain.mail import MailState, Notice
-from facade.translation.preload_tables import TASK_SYSTEM
 from facade.translation.vocabulary import PS_IDNAT, STRUCT_IDNAT
 
+KIND = "urn:dmp-facade:task-code"
 STATE = "urn:dmp-facade:message-state"
 OUTCOME = "urn:dmp-facade:message-outcome"
+RULE = "urn:dmp-facade:rule"
 PART = "urn:dmp-facade:message-part"
 SEND = "send"
 # FHIR has no status for "nobody can say": the message is on hold until a notification comes.
@@ -69,13 +70,14 @@ def mail_task(facts: TaskFacts) -> dict[str, Any]:
         "status": STATUSES[facts.state],
         "businessStatus": _concept(STATE, (facts.notice or facts.state).value),
         "intent": "order",
-        "code": _concept(TASK_SYSTEM, SEND),
+        "code": _concept(KIND, SEND),
         "authoredOn": _instant(facts.queued_at),
         "lastModified": changed,
         "requester": _requester(facts.requester),
     }
     if facts.reason and facts.state is not MailState.SENT:
-        task["statusReason"] = _concept(OUTCOME, facts.reason) | (
+        system = OUTCOME if facts.reason.startswith("mail.") else RULE
+        task["statusReason"] = _concept(system, facts.reason) | (
             {"text": facts.reason_text} if facts.reason_text else {}
         )
     if facts.patient_id:
@@ -93,10 +95,9 @@ def mail_task(facts: TaskFacts) -> dict[str, Any]:
 
 
 def _outputs(facts: TaskFacts) -> list[dict[str, Any]]:
-    found = [
-        _part("message-id", {"valueString": facts.message_id}),
-        _part("attempts", {"valueInteger": facts.attempts}),
-    ]
+    found = [_part("message-id", {"valueString": facts.message_id})]
+    if facts.attempts:
+        found.append(_part("attempts", {"valueInteger": facts.attempts}))
     if facts.reply:
         found.append(_part("smtp-reply", {"valueInteger": facts.reply}))
     if facts.status:

@@ -15,6 +15,8 @@ def vocabularies(rows: Rows, date: str) -> Iterator[Resource]:
     yield _code_system("error", "Errors of the facade", [_error(row) for row in rows("errors/facade.csv")], date)
     yield _code_system("rule", "Rules of the access policy", [_rule(row) for row in rows("access/rules.csv")], date)
     yield _code_system("act", "Acts that are traced", [_act(row) for row in rows("access/acts.csv")], date)
+    outcomes = [_outcome(row) for row in rows("mail/outcomes.csv")]
+    yield _code_system("message-outcome", "Why a message was not sent", outcomes, date)
     criteria = [_criterion(row) for row in rows("supervision/criteria.csv")]
     yield _code_system("supervision-criterion", "Criteria of supervision", criteria, date)
 
@@ -48,6 +50,14 @@ def _stated(code: str, row: Row, source: str) -> Resource:
 def _act(row: Row) -> Resource:
     sent = f"; asked of the DMP by {row['transaction']}" if row["transaction"] else ""
     return {"code": row["act"], "definition": f"About a {row['about']}{sent} ({row['source']})"}
+
+
+def _outcome(row: Row) -> Resource:
+    return {
+        "code": row["code"],
+        "definition": f"{row['text_en']} ({row['source']})",
+        "designation": [{"language": "fr", "value": row["text_fr"]}],
+    }
 
 
 def _criterion(row: Row) -> Resource:

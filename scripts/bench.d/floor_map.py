@@ -28,6 +28,7 @@ _UNIQUE_ID, _PATIENT_ID = (
 _SIGNATURE_LANGUAGE = "art"
 _PDSM = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-"
 _URI = "urn:ietf:rfc:3986"
+_PROVENANCE = {"system": "urn:dmp-facade:provenance", "code": "DMP", "display": "Dossier médical partagé"}
 
 
 def bundle(answer: bytes, codings: Codings) -> Json:
@@ -97,7 +98,11 @@ def _resource(
     created, uuid = _instant(slots["creationTime"]), element.get("id", "")
     return {
         "resourceType": "DocumentReference",
-        "meta": {"versionId": version, "profile": [f"{_PDSM}comprehensive-document-reference"]},
+        "meta": {
+            "versionId": version,
+            "profile": [f"{_PDSM}comprehensive-document-reference"],
+            "tag": [_PROVENANCE],
+        },
         "contained": contained,
         "extension": [{"url": f"{_PDSM}ext-is-archived", "valueBoolean": False}],
         "masterIdentifier": {"use": "usual", "system": _URI, "value": f"urn:oid:{identifiers[_UNIQUE_ID]}"},

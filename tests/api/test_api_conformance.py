@@ -70,8 +70,8 @@ def test_the_capability_statement_says_what_a_client_must_know(demo: RunningDemo
         "explain-access",
         "fed",
         "generate-metadata",
-        "send",
         "obligations",
+        "send",
         "still-hidden",
     ]
     names = {each["name"] for each in documents["searchParam"]}

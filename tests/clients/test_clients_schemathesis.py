@@ -52,7 +52,6 @@ _REACHED = {
     ("GET", "/fhir/DocumentReference/*"),
     ("GET", "/fhir/DocumentReference/$still-hidden"),
     ("GET", "/fhir/Task"),
-    ("POST", "/fhir/Task/_search"),
     ("DELETE", "/fhir/DocumentReference/*"),
     ("GET", "/fhir/Patient"),
     ("GET", "/fhir/metadata"),
@@ -76,6 +75,7 @@ def configuration(own_demo: RunningDemo, tmp_path_factory: pytest.TempPathFactor
     document, consented = {"path.id": kept["id"]}, {"path.id": consent.json()["id"]}
     given = {
         "GET /fhir/Patient": {"query.identifier": adult},
+        "GET /fhir/Task": {"query.code": "send"},
         "GET /fhir/Binary/{id}": document,
         "GET /fhir/DocumentReference/{id}": document,
         "PATCH /fhir/DocumentReference/{id}": {"path.id": own_demo.publish(WRITER, "adult")["id"]},

@@ -73,7 +73,7 @@ def test_a_secret_that_was_replaced_still_opens_and_one_that_is_gone_does_not(da
     outbox(database).put([mail()], Group(), now=NOW)
     assert outbox(database, OTHER_KEY, KEY).claim(now=NOW) is not None
     gone = outbox(database, OTHER_KEY)
-    assert gone.search("1990000028", limit=5) == []
+    assert gone.search("1990000028", limit=5)[1] == []
     # It does not stand in the way of what can be read.
     (readable,) = gone.put([mail(2)], Group(), now=later(6))
     claimed = gone.claim(now=later(6))
@@ -184,11 +184,11 @@ def test_a_key_serves_one_request(database: Database) -> None:
     assert [each.id for each in first] == [each.id for each in again]
     with pytest.raises(Conflict):
         box.put([mail(5)], Group("a" * 64, "other"), now=NOW)
-    assert len(box.search("1990000028", limit=9)) == 2
+    assert box.search("1990000028", limit=9)[0] == 2
 
 
 def test_another_structure_finds_nothing(database: Database) -> None:
     box = outbox(database)
     (put,) = box.put([mail()], Group(), now=NOW)
     assert box.read(put.id, "1750000001") is None
-    assert box.search("1750000001", limit=9) == []
+    assert box.search("1750000001", limit=9) == (0, [])

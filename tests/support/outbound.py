@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from facade.embedded.sample import HOSPITAL
+from facade.records.alerts import Alerts, Reached
+from facade.records.engine import open_database
 from tests.support.api import AUTHOR, PS_IDNAT, Resource, submission
 from tests.support.demo import FHIR_JSON, MASKS, RunningDemo, pdf
 from tests.support.mail import send_parameters
@@ -30,7 +33,17 @@ def outbound(demo: RunningDemo) -> dict[str, Resource]:
     found = {f"documents: {name}": each for name, each in _documents(demo)}
     found |= {f"records: {name}": each for name, each in _records(demo)}
     found |= {f"tasks: {name}": each for name, each in _tasks(demo)}
+    found["alerts"] = _alerts(demo)
     return found | {f"conformance: {name}": each for name, each in _conformance(demo)}
+
+
+def _alerts(demo: RunningDemo) -> Resource:
+    """What supervision tells of somebody who is nobody here."""
+    now = datetime.now(UTC)
+    database = open_database(f"sqlite:///{demo.data / 'facade.db'}")
+    Alerts(database).note([Reached("refusals", "medium", "899700099999", HOSPITAL.id, now, now, 25)], now)
+    database.close()
+    return _json(demo.call(WRITER, "GET", "/Flag"))
 
 
 def _documents(demo: RunningDemo) -> Iterator[tuple[str, Resource]]:
