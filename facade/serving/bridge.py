@@ -10,22 +10,23 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from facade.api.limits import REFUSED
 from facade.serving.admission import ALWAYS, Admission, QueueFull
 from facade.settings import Settings
 
-_Answer = tuple[int, list[tuple[str, str]], bytes]
+_Headers = list[tuple[str, str]]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 # Answers that need nothing but a moment of the processor: a full house is said, and /healthz told, by these.
 _ASIDE = 4
 _DISCARD_SECONDS = 3.0
 _UNREADABLE = "\ufffd"
-# A body of up to so many bytes is handed over at once; a larger one in pieces of at least so many, never held twice.
+# A body of up to so many bytes is handed over at once; a larger one in pieces, so that it is never held twice.
 _AT_ONCE = 256 * 1024
 
 
@@ -58,12 +59,25 @@ class Bridge:
                 self._admission.leave()
         else:
             answer = await self._run(self._aside, environ | {REFUSED: "busy"})
-        status, headers, content = answer
         if body.unread:
             if "HTTP_EXPECT" not in environ:
                 await body.discard()
-            headers.append(("Connection", "close"))
-        protocol.response_bytes(status, headers, content)
+            answer.headers.append(("Connection", "close"))
+        await self._give(answer, protocol)
+
+    async def _give(self, answer: Answer, protocol: Any) -> None:
+        """Hand the answer over. A large one leaves as it is made: its thread is free while its client reads."""
+        if answer.rest is None:
+            protocol.response_bytes(answer.status, answer.headers, answer.content)
+            return
+        try:
+            transport = protocol.response_stream(answer.status, answer.headers)
+            piece: bytes | None = answer.content
+            while piece is not None:
+                await transport.send_bytes(piece)
+                piece = await self._loop.run_in_executor(self._workers, next, answer.rest, None)
+        finally:
+            await self._loop.run_in_executor(self._workers, answer.close)
 
     async def _admitted(self) -> bool:
         try:
@@ -74,8 +88,19 @@ class Bridge:
             await asyncio.wait([asyncio.wrap_future(ticket)], timeout=self._settings.queue_seconds)
         return not ticket.cancel()
 
-    async def _run(self, pool: ThreadPoolExecutor, environ: dict[str, Any]) -> _Answer:
+    async def _run(self, pool: ThreadPoolExecutor, environ: dict[str, Any]) -> Answer:
         return await self._loop.run_in_executor(pool, _answer, self._application, environ)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the application answered: all of its content, or its first piece and the ``rest``, to be closed then."""
+
+    status: int
+    headers: _Headers
+    content: bytes
+    rest: Iterator[bytes] | None = None
+    close: Callable[[], object] = bool
 
 
 class Body:
@@ -184,17 +209,31 @@ def _tell_unreadable(environ: dict[str, Any], headers: Any) -> None:
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = _UNREADABLE
 
 
-def _answer(application: Wsgi, environ: dict[str, Any]) -> _Answer:
-    """Run the application for its whole answer: no client holds the thread by reading slowly."""
-    said: list[tuple[int, list[tuple[str, str]]]] = []
+def _answer(application: Wsgi, environ: dict[str, Any]) -> Answer:
+    """Run the application until its answer is whole, or so large that it is better handed over as it is made."""
+    said: list[tuple[int, _Headers]] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
+    def start_response(status: str, headers: _Headers, _: object = None) -> None:
         said.append((int(status[:3]), headers))
 
     parts = application(environ, start_response)
+    pieces, close, large = iter(parts), getattr(parts, "close", bool), False
     try:
-        body = b"".join(parts)
+        content = _first(pieces)
+        large = len(content) > _AT_ONCE
     finally:
-        if hasattr(parts, "close"):
-            parts.close()
-    return *said[-1], body
+        if not large:
+            close()
+    return Answer(*said[-1], content, pieces if large else None, close)
+
+
+def _first(pieces: Iterator[bytes]) -> bytes:
+    """The pieces up to the first that makes them large; none is copied where there is one."""
+    found: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        found.append(piece)
+        size += len(piece)
+        if size > _AT_ONCE:
+            break
+    return found[0] if len(found) == 1 else b"".join(found)
