@@ -53,6 +53,12 @@ class Usages:
             mine = and_(table.c.id == 1, table.c.holder == holder)
             connection.execute(update(table).where(mine).values(seq=seq))
 
+    def news(self) -> bool:
+        """Whether anything was traced since the last looking."""
+        with self._database.reading() as connection:
+            seen = connection.execute(select(table.c.seq).where(table.c.id == 1)).scalar_one()
+            return bool(connection.execute(select(func.max(traces.c.seq) > seen)).scalar_one())
+
     def newest(self) -> int:
         """The number of the last trace there is."""
         with self._database.reading() as connection:

@@ -65,6 +65,9 @@ class Supervisor:
 
         Raises RecordsUnavailable; what was not looked through then is next time.
         """
+        if not self._usages.news():
+            self._told_elsewhere()
+            return []
         services, now = self._services, self._services.clock()
         seen = self._usages.take_turn(self._me, now, _TURN)
         if seen is None:

@@ -51,11 +51,14 @@ def test_persons_are_those_of_new_traces_and_their_uses_those_since_a_moment(dat
     traces, usages = Traces(database), Usages(database)
     for each in (trace(1), trace(2, person_id=""), trace(3, person_id="other"), trace(4, structure_id="elsewhere")):
         traces.append(each)
-    assert usages.newest() == 4
+    assert (usages.newest(), usages.news()) == (4, True)
     assert usages.persons(0, 4) == [(PERSON, STRUCTURE), (PERSON, "elsewhere"), ("other", STRUCTURE)]
     assert usages.persons(1, 3) == [("other", STRUCTURE)]
     assert [used.document for used in usages.of_person(PERSON, STRUCTURE, NOW)] == ["document-1"]
     assert list(usages.of_person(PERSON, STRUCTURE, NOW + timedelta(seconds=2))) == []
+    usages.take_turn("one", NOW, TURN)
+    usages.done("one", 4)
+    assert not usages.news()
 
 
 def test_what_goes_on_makes_an_alert_longer_and_raises_none(database: Database) -> None:
