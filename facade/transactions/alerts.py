@@ -10,13 +10,11 @@ from typing import Any
 
 from facade import knowledge
 from facade.domain.access import Decision, Effect
-from facade.domain.caller import Caller, CallerKind
-from facade.domain.errors import Refused
-from facade.policy.vocabulary import Rule
+from facade.domain.caller import CallerKind
 from facade.records.alerts import Alert
 from facade.transactions.actor import Actor
+from facade.transactions.own_lists import require_list
 from facade.transactions.services import Services
-from facade.transactions.tracing import trace_local
 from facade.translation.flag_out import FlagFacts, flag
 
 _OWN = Decision(Effect.PERMIT, "supervision.own-structure", "référentiel DMP, RECO 01")
@@ -45,27 +43,12 @@ class FoundAlerts:
 def find_alerts(services: Services, actor: Actor, wanted: WantedAlerts) -> FoundAlerts:
     """The alerts of the caller's structure, newest first. Raises Refused for everybody who does not answer for it."""
     caller = actor.caller
-    refused_by = _refused_by(services, caller)
-    decision = services.access.decision(refused_by) if refused_by else _OWN
-    trace_local(services, actor, "list-alerts", decision)
-    if not decision.permits:
-        raise Refused(decision)
+    readers = {reader.get_secret_value() for reader in services.settings.supervision.readers}
+    answers = {CallerKind.STRUCTURE} | ({CallerKind.PROFESSIONAL} if caller.id in readers else set())
+    require_list(services, actor, "list-alerts", _OWN, answers)
     found = [alert for alert in services.alerts.of_structure(caller.structure.id) if _fits(alert, wanted)]
     page = found[wanted.offset : wanted.offset + wanted.count]
     return FoundAlerts(len(found), [flag(_facts(alert, wanted.language)) for alert in page])
-
-
-def _refused_by(services: Services, caller: Caller) -> str | None:
-    if caller.refusal is not None:
-        return caller.refusal
-    if caller.kind is CallerKind.STRUCTURE:
-        return None
-    readers = {reader.get_secret_value() for reader in services.settings.supervision.readers}
-    if caller.kind is not CallerKind.PROFESSIONAL or caller.id not in readers:
-        return Rule.RIGHT_NOT_FOR_CALLER
-    if services.suspensions.hold(caller.id, caller.structure.id):
-        return Rule.SUSPENDED
-    return None if caller.two_factors else Rule.SINGLE_FACTOR
 
 
 def _fits(alert: Alert, wanted: WantedAlerts) -> bool:

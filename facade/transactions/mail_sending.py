@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from facade.domain.caller import CallerKind
 from facade.domain.document import XdsTime
+from facade.domain.dossier import Dossier
 from facade.domain.errors import FacadeError, NotFound, Refused
 from facade.domain.mail import Deferred, MailState, MailTrouble, OutcomeUnknown, Rejected
 from facade.mail.submission import Submitter
@@ -110,16 +111,16 @@ def _judge_published(case: Case, asked: Asked) -> None:
         if found != known.logical_id:
             raise _Changed
         if reads:
-            _judge_current(case, asked, document, known.logical_id)
+            _judge_current(case, asked, dossier, document, known.logical_id)
 
 
-def _judge_current(case: Case, asked: Asked, document: SentDocument, logical_id: str) -> None:
+def _judge_current(case: Case, asked: Asked, dossier: Dossier, document: SentDocument, logical_id: str) -> None:
     """The same document in full, for a professional who may read the record: its status counts too."""
     answer = case.services.gateway.get_documents(case.session, logical_ids=[logical_id])
     current = max(answer.entries, key=lambda entry: entry.version, default=None)
     if current is None or current.unique_id != document.unique_id:
         raise NotFound.of("document.unknown")
-    case.require_new(case.services.gateway.check_access(case.session), current, asked.act)
+    case.require_new(dossier, current, asked.act)
 
 
 def _settle(services: Services, mail: Mail, state: MailState, trouble: Exception) -> None:

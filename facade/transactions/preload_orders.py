@@ -13,16 +13,15 @@ from typing import Any
 
 from facade.domain.access import Act, Decision, Effect
 from facade.domain.caller import Caller, CallerKind
-from facade.domain.errors import InvalidInput, NotFound, Refused
+from facade.domain.errors import InvalidInput, NotFound
 from facade.domain.ins import INS
 from facade.domain.preload import PreloadOrder
-from facade.policy.vocabulary import Rule
 from facade.records.preload_states import Preload, State
 from facade.transactions import preload_terms as terms
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
+from facade.transactions.own_lists import require_list
 from facade.transactions.services import Services
-from facade.transactions.tracing import trace_local
 from facade.translation.preload_in import PreloadRequest, read_preload
 from facade.translation.preload_out import PreloadFacts, task
 
@@ -70,11 +69,7 @@ def find_preloads(services: Services, actor: Actor, wanted: Wanted) -> list[dict
     Raises Refused. Not judged by ``policy.access``, which judges an act on one record: this list goes over several.
     """
     caller = actor.caller
-    refused_by = _refused_by(caller)
-    decision = services.access.decision(refused_by) if refused_by else _OWN
-    trace_local(services, actor, "list-preloads", decision)
-    if not decision.permits:
-        raise Refused(decision)
+    require_list(services, actor, "list-preloads", _OWN, (CallerKind.PROFESSIONAL,))
     services.preloads.sweep(services.clock(), terms.settled_for(services))
     found = services.preloads.of_person(caller.id, caller.structure.id)
     shown = [(each, as_task(services, each)) for each in found]
@@ -160,14 +155,6 @@ def _current(services: Services, preload_id: str) -> Preload:
 def _ordered_by(caller: Caller, order: PreloadOrder) -> bool:
     same = caller.id == order.caller.id and caller.structure.id == order.caller.structure.id
     return caller.kind is CallerKind.PROFESSIONAL and same
-
-
-def _refused_by(caller: Caller) -> str | None:
-    if caller.refusal is not None:
-        return caller.refusal
-    if caller.kind is not CallerKind.PROFESSIONAL:
-        return Rule.RIGHT_NOT_FOR_CALLER
-    return None if caller.two_factors else Rule.SINGLE_FACTOR
 
 
 def _matches(found: Preload, resource: dict[str, Any], wanted: Wanted) -> bool:

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from facade.domain.access import Decision, Effect
-from facade.domain.caller import Caller, CallerKind
-from facade.domain.errors import NotFound, Refused
+from facade.domain.errors import NotFound
 from facade.domain.ins import INS
-from facade.policy.vocabulary import Rule
 from facade.transactions import mail_tasks
 from facade.transactions.actor import Actor
+from facade.transactions.own_lists import require_list
 from facade.transactions.services import Services
-from facade.transactions.tracing import trace_local
 
 _OWN = Decision(Effect.PERMIT, "task.own-structure", "référentiel socle MSSanté no 2, CONF.17")
 _ACT = "read-tasks"
@@ -35,7 +33,7 @@ class Wanted:
 
 def read_task(services: Services, actor: Actor, task_id: str, language: str) -> dict[str, Any]:
     """One Task of the caller's structure. Raises NotFound, Refused."""
-    _allow(services, actor)
+    require_list(services, actor, _ACT, _OWN, two_factors=False)
     found = mail_tasks.read(services, actor, task_id, language)
     if found is None:
         raise NotFound.of("task.unknown")
@@ -44,21 +42,6 @@ def read_task(services: Services, actor: Actor, task_id: str, language: str) -> 
 
 def find_tasks(services: Services, actor: Actor, wanted: Wanted, language: str) -> tuple[int, list[dict[str, Any]]]:
     """How many Tasks of the caller's structure fit, and a page of them, newest first. Raises Refused."""
-    _allow(services, actor)
+    require_list(services, actor, _ACT, _OWN, two_factors=False)
     page = (wanted.offset, wanted.count)
     return mail_tasks.find(services, actor, wanted.statuses, wanted.patient, page, language)
-
-
-def _allow(services: Services, actor: Actor) -> None:
-    refused_by = _refused_by(actor.caller)
-    decision = services.access.decision(refused_by) if refused_by else _OWN
-    trace_local(services, actor, _ACT, decision)
-    if not decision.permits:
-        raise Refused(decision)
-
-
-def _refused_by(caller: Caller) -> str | None:
-    if caller.refusal is not None:
-        return caller.refusal
-    known = caller.kind in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE)
-    return None if known else Rule.RIGHT_NOT_FOR_CALLER

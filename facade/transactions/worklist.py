@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from facade.domain.access import Decision, Effect
-from facade.domain.caller import Caller, CallerKind
-from facade.domain.errors import Refused
+from facade.domain.caller import CallerKind
 from facade.domain.ins import INS
 from facade.observability.acts import measured
-from facade.policy.vocabulary import Rule
 from facade.records.hidden import Hidden
 from facade.transactions.actor import Actor
+from facade.transactions.own_lists import require_list
 from facade.transactions.services import Services
-from facade.transactions.tracing import trace_local
 
 _OWN = Decision(Effect.PERMIT, "worklist.own-documents", "référentiel DMP, EXI 08")
 
@@ -43,28 +41,12 @@ def still_hidden(services: Services, actor: Actor) -> list[StillHidden]:
     ``policy.access``, which judges an act on one record: this list goes over all of them.
     """
     caller, now = actor.caller, services.clock()
-    suspended = services.suspensions.hold(caller.id, caller.structure.id)
-    refused_by = _refused_by(caller, suspended=suspended)
-    decision = services.access.decision(refused_by) if refused_by else _OWN
-    trace_local(services, actor, "list-still-hidden", decision)
-    if not decision.permits:
-        raise Refused(decision)
+    require_list(services, actor, "list-still-hidden", _OWN)
     if caller.kind is CallerKind.STRUCTURE:
         found = services.hidden.of_structure(caller.structure.id)
     else:
         found = services.hidden.of_author(caller.id)
     return [_line(services, hidden, now) for hidden in found]
-
-
-def _refused_by(caller: Caller, *, suspended: bool) -> str | None:
-    if caller.refusal is not None:
-        return caller.refusal
-    if suspended:
-        return Rule.SUSPENDED
-    if caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
-        return Rule.RIGHT_NOT_FOR_CALLER
-    single = caller.kind is CallerKind.PROFESSIONAL and not caller.two_factors
-    return Rule.SINGLE_FACTOR if single else None
 
 
 def _line(services: Services, hidden: Hidden, now: datetime) -> StillHidden:

@@ -169,7 +169,8 @@ def test_repeated_refusals_suspend_an_access_until_somebody_gives_it_back(watche
     refused = watched.search(NURSE, "adult")
     assert "caller.suspended" in refused.text
     assert "RECO 01" in refused.text
-    assert watched.call(NURSE, "GET", "/DocumentReference/$still-hidden").status_code == 403
+    for lists in ("/DocumentReference/$still-hidden", "/Task?code=preload", "/Task?code=send"):
+        assert codes_of(watched.call(NURSE, "GET", lists)) == ["caller.suspended"], lists
     assert watched.publish(NURSE, "adult", pdf())["id"], "feeding goes on"
     emergency = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "detresse"}
     assert watched.search(NURSE, "adult", headers=emergency).status_code == 200
