@@ -12,14 +12,22 @@ from contextlib import ExitStack
 
 from flask import Flask, Response, g, request
 
+from facade.domain.ins import ins_key
 from facade.observability import context, logs, metrics, spans
 
 _CORRELATION = re.compile(r"^[A-Za-z0-9._-]{8,64}\Z")
 # Hexadecimal, as a UUID or a W3C trace id is: no room for the words of a reason (EXI 02).
 _WORDLESS = re.compile(r"^[0-9A-Fa-f-]{8,64}\Z")
+# Overlapping ones too.
+_MATRICULE = re.compile(r"(?=([0-9]{5}(?:[0-9]{2}|2[AB])[0-9]{8}))")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # What a client may send is without bound, what is counted must not be.
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def _names_somebody(given: str) -> bool:
+    """Whether a matricule INS stands in an id: it would be logged."""
+    return any(ins_key(found[:13]) == int(found[13:]) for found in _MATRICULE.findall(given.upper()))
 
 
 def observe_requests(app: Flask) -> None:
@@ -38,7 +46,8 @@ def _begin() -> None:
     wordless = request.blueprint == "Consent" and request.method not in _SAFE
     headers = request.headers
     given = headers.get("X-Request-Id", "")
-    g.correlation_id = given if (_WORDLESS if wordless else _CORRELATION).match(given) else str(uuid.uuid4())
+    accepted = (_WORDLESS if wordless else _CORRELATION).match(given) and not _names_somebody(given)
+    g.correlation_id = given if accepted else str(uuid.uuid4())
     state = "" if wordless else headers.get("tracestate", "")
     found = context.read_context(g.correlation_id, headers.get("traceparent", ""), state)
     g.observed = ExitStack()

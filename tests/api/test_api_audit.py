@@ -151,3 +151,13 @@ def test_every_success_is_of_the_shape_of_balp(demo: RunningDemo) -> None:
     for event in events:
         model.model_validate(event)
         assert ("meta" in event) is (event["outcome"] == "0"), "the pattern is that of a success"
+
+
+def test_an_id_of_a_request_that_names_a_patient_is_replaced(demo: RunningDemo) -> None:
+    """It is logged and given back: nobody's matricule may stand there."""
+    ins = demo.patients["adult"]["value"]
+    for given in (ins, f"req-{ins}", f"1{ins}.7"):
+        answer = demo.call("", "GET", "/metadata", headers={"X-Request-Id": given})
+        assert ins not in answer.headers["X-Request-Id"]
+    kept = "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert demo.call("", "GET", "/metadata", headers={"X-Request-Id": kept}).headers["X-Request-Id"] == kept
