@@ -27,7 +27,7 @@ from facade.policy.supervision import criteria
 from facade.policy.tables import AccessTables
 from facade.records.alerts import Alerts
 from facade.records.consents import Consents
-from facade.records.engine import open_database
+from facade.records.engine import Database, open_database
 from facade.records.hidden import HiddenDocuments
 from facade.records.pairings import Pairings
 from facade.records.preloads import Preloads
@@ -77,14 +77,8 @@ def wire(settings: Settings) -> Services:
         raise ValueError("DMP_FACADE_SEAL_SECRETS is not set: a secret of at least 32 characters is needed")
     if settings.otel_endpoint:
         spans.export_to(settings.otel_endpoint, version=__version__, ratio=settings.otel_ratio)
-    database = open_database(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        busy_timeout=settings.database_wait_seconds,
-        statement_timeout=settings.database_statement_seconds,
-    )
+    database = _database(settings)
     alerts = Alerts(database)
-    database_use.watch(database.engine)
     structures = {
         each.id: Structure(each.id, each.name, each.sector, each.homologated_until, each.homologated_on)
         for each in settings.structures
@@ -104,14 +98,7 @@ def wire(settings: Settings) -> Services:
         gateway=gateway,
         codes=CodeTables.from_rows(knowledge.rows),
         access=AccessTables.from_rows(knowledge.rows),
-        policy=PolicySettings(
-            habilitation=Habilitation(settings.habilitation),
-            citizens_enabled=settings.citizens,
-            on_behalf_required=settings.masking_statement_required,
-            emergency_minutes=settings.emergency_minutes,
-            preload=_preload_limits(settings.preload),
-            suspension_stops_emergencies=settings.supervision.suspension_stops_emergencies,
-        ),
+        policy=_policy(settings),
         database=database,
         traces=Traces(database),
         consents=Consents(database),
@@ -133,6 +120,28 @@ def wire(settings: Settings) -> Services:
         turns=turns,
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),
+    )
+
+
+def _database(settings: Settings) -> Database:
+    database = open_database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        busy_timeout=settings.database_wait_seconds,
+        statement_timeout=settings.database_statement_seconds,
+    )
+    database_use.watch(database.engine)
+    return database
+
+
+def _policy(settings: Settings) -> PolicySettings:
+    return PolicySettings(
+        habilitation=Habilitation(settings.habilitation),
+        citizens_enabled=settings.citizens,
+        on_behalf_required=settings.masking_statement_required,
+        emergency_minutes=settings.emergency_minutes,
+        preload=_preload_limits(settings.preload),
+        suspension_stops_emergencies=settings.supervision.suspension_stops_emergencies,
     )
 
 
