@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import pytest
 
@@ -54,7 +55,7 @@ class Scene:
     def lot_of_an_update(self) -> SubmissionSet:
         """A new lot by the same author."""
         now = XdsTime("20260101000000")
-        return replace(self.lot, entry_uuid="", unique_id=f"2.25.{id(self)}", submission_time=now)
+        return replace(self.lot, entry_uuid="", unique_id=f"2.25.{uuid4().int}", submission_time=now)
 
 
 def _status(scene: Scene, new: Availability) -> None:
