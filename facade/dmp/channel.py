@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ from facade.dmp.http import HttpClient, PlainBody
 from facade.dmp.multipart import MultipartBody, Part
 from facade.dmp.soap import SoapAnswer
 from facade.dmp.vihf import AssertionMaker, Mode
+from facade.domain.content import Buffer
 from facade.domain.dmp import DmpSession
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.turns import Turns
@@ -63,13 +64,17 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What a transaction is on the wire. ``changes``: never retried, its failure may leave the outcome unknown."""
+    """What a transaction is on the wire. ``changes``: never retried, its failure may leave the outcome unknown.
+
+    ``shorten`` is done to the bytes of an answer before they are parsed.
+    """
 
     name: str
     service: str
     action: str
     changes: bool = False
     mtom: bool = False
+    shorten: Callable[[Buffer], Buffer] | None = None
 
 
 class Circuit:
@@ -216,7 +221,9 @@ class Channel:
         limits = (self._config.max_answer_bytes, self._config.max_parts)
         # Of a package only the small message is parsed, whatever its documents weigh.
         with self.turns.of_bytes(0 if transaction.mtom else len(answer.body)):
-            return soap.read(answer, message_id, changes=transaction.changes, limits=limits)
+            return soap.read(
+                answer, message_id, changes=transaction.changes, limits=limits, shorten=transaction.shorten
+            )
 
     def _message(
         self,

@@ -26,7 +26,9 @@ _CLASSIFICATION, _IDENTIFIER, _VERSION = (
 )
 _AUTHORS = frozenset({xds.DOC_AUTHOR, xds.LOT_AUTHOR})
 _NOBODY = Person()
+_OF_AUTHOR = ("authorPerson", "authorInstitution", "authorRole", "authorSpecialty")
 _NONE: list[str] = []
+_SIGNATURE = [xds.SIGNATURE_LANGUAGE]
 T = TypeVar("T")
 
 
@@ -59,6 +61,7 @@ class Texts:
         self.specialty: _Understood[Coded] = _Understood(read_coded)
         self.time: _Understood[XdsTime | None] = _Understood(read_dtm)
         self._codes: dict[tuple[str, str, str], Coded] = {}
+        self._authors: dict[tuple[tuple[str, ...], ...], Author] = {}
         self._patients: dict[str, INS | None] = {}
 
     def code(self, code: str, scheme: str, display: str) -> Coded:
@@ -67,6 +70,19 @@ class Texts:
         found = self._codes.get(key)
         if found is None:
             found = self._codes[key] = Coded(code, scheme, display)
+        return found
+
+    def author(self, slots: tuple[tuple[str, ...], ...]) -> Author:
+        """An author from the values of its slots, in the order of ``_OF_AUTHOR``."""
+        found = self._authors.get(slots)
+        if found is None:
+            persons, institutions, roles, specialties = slots
+            found = self._authors[slots] = Author(
+                person=self.person[persons[0]] if persons else _NOBODY,
+                institutions=tuple([self.institution[value] for value in institutions]),
+                roles=roles,
+                specialties=tuple([self.specialty[value] for value in specialties]),
+            )
         return found
 
     def patient(self, cx: str, asked: INS) -> INS:
@@ -127,17 +143,18 @@ def gather(element: etree._Element, texts: Texts) -> RegistryObject:
     Raises LotSignature as soon as that is seen: every second entry of a record may be one.
     """
     found = RegistryObject(texts)
+    slots, identifiers = found.slots, found.identifiers
     for child in element:
         tag = child.tag
         if tag == _SLOT:
             name = child.get("name", "")
-            found.slots[name] = _values(child)
-            if name == "languageCode" and found.one(name) == xds.SIGNATURE_LANGUAGE:
+            values = slots[name] = _values(child)
+            if name == "languageCode" and values[:1] == _SIGNATURE:
                 raise LotSignature
         elif tag == _CLASSIFICATION:
             _gather_classification(child, found)
         elif tag == _IDENTIFIER:
-            found.identifiers[child.get("identificationScheme", "")] = child.get("value", "").strip()
+            identifiers[child.get("identificationScheme", "")] = child.get("value", "").strip()
         elif tag == _NAME:
             found.name = _localized(child)
         elif tag == _DESCRIPTION:
@@ -171,7 +188,12 @@ def _gather_classification(element: etree._Element, found: RegistryObject) -> No
 
 
 def _values(slot: etree._Element) -> list[str]:
-    values = slot[0] if len(slot) else ()
+    if not len(slot):
+        return []
+    values = slot[0]
+    if len(values) == 1:  # nearly every slot there is
+        text = (values[0].text or "").strip()
+        return [text] if text else []
     return [text for value in values if (text := (value.text or "").strip())]
 
 
@@ -181,10 +203,4 @@ def _localized(element: etree._Element) -> str:
 
 def _author(element: etree._Element, texts: Texts) -> Author:
     slots = {slot.get("name", ""): _values(slot) for slot in element if slot.tag == _SLOT}
-    persons = slots.get("authorPerson")
-    return Author(
-        person=texts.person[persons[0]] if persons else _NOBODY,
-        institutions=tuple([texts.institution[value] for value in slots.get("authorInstitution", _NONE)]),
-        roles=tuple(slots.get("authorRole", _NONE)),
-        specialties=tuple([texts.specialty[value] for value in slots.get("authorSpecialty", _NONE)]),
-    )
+    return texts.author(tuple([tuple(slots.get(name, _NONE)) for name in _OF_AUTHOR]))

@@ -16,13 +16,14 @@ from facade.dmp import queries, xds
 from facade.dmp.channel import Channel, Transaction
 from facade.dmp.ebrim_lots import read_associations, read_lots
 from facade.dmp.ebrim_read import read_entries, read_references
+from facade.dmp.ebrim_shorten import without_signatures
 from facade.dmp.errors import RegistryStatus, expect, read_status
 from facade.dmp.vihf import Mode
 from facade.domain.dmp import Association, DmpSession, DocumentAnswer, DocumentQuery, LotAnswer, LotQuery
 from facade.domain.document import DocumentEntry
 from facade.domain.errors import DmpRefused, DmpUnavailable
 
-_SEARCH = Transaction("TD3.1", "registry", "urn:ihe:iti:2007:RegistryStoredQuery")
+_SEARCH = Transaction("TD3.1", "registry", "urn:ihe:iti:2007:RegistryStoredQuery", shorten=without_signatures)
 _RESPONSE = f"{{{xds.QUERY}}}AdhocQueryResponse"
 _BATCH = 20  # what the DMP takes in one GetDocumentsAndAssociations
 _Answer = TypeVar("_Answer", DocumentAnswer, LotAnswer)

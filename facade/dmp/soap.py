@@ -6,7 +6,7 @@ header that holds the VIHF and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -53,8 +53,17 @@ def include(cid: str) -> str:
     return f'<xop:Include xmlns:xop="{XOP}" href="cid:{attribute(cid)}"/>'
 
 
-def read(answer: HttpAnswer, message_id: str, *, changes: bool, limits: tuple[int, int]) -> SoapAnswer:
+def read(
+    answer: HttpAnswer,
+    message_id: str,
+    *,
+    changes: bool,
+    limits: tuple[int, int],
+    shorten: Callable[[Buffer], Buffer] | None = None,
+) -> SoapAnswer:
     """Understand an answer to the message ``message_id``. ``limits``: bytes of an XML message, number of parts.
+
+    ``shorten`` may leave out of the XML message what nobody reads.
 
     Raises DmpRefused (channel ``fault``) for a fault, DmpUnavailable when it is no SOAP answer, or one to another
     message; ``changes`` makes that an unknown outcome.
@@ -63,7 +72,8 @@ def read(answer: HttpAnswer, message_id: str, *, changes: bool, limits: tuple[in
     status = str(answer.status)
     try:
         parsed = multipart.parse(answer.content_type, answer.body, max_parts=max_parts)
-        root = parse_xml(parsed.root, max_bytes=max_bytes, huge_text=True, keep_comments=False)
+        message = shorten(parsed.root) if shorten else parsed.root
+        root = parse_xml(message, max_bytes=max_bytes, huge_text=True, keep_comments=False)
     except ValueError as error:
         raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=changes, status=status) from error
     content = _body_child(root)

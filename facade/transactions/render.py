@@ -11,6 +11,7 @@ from facade.domain.document import DocumentEntry, XdsTime
 from facade.domain.ins import INS
 from facade.transactions.services import Services
 from facade.translation.document_out import NaturalForm, document_reference
+from facade.translation.people_out import PeopleOfDocuments
 from facade.translation.times import to_instant
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -28,6 +29,7 @@ def documents(
     forms = services.publications.natural_forms([entry.unique_id for entry in entries]) if entries else {}
     patient_id = services.ids.seal_patient(patient)
     base = services.settings.fhir_base
+    people = PeopleOfDocuments(services.codes)
 
     def written(entry: DocumentEntry) -> dict[str, Any]:
         form, before = forms.get(entry.unique_id), replaced.get(entry.logical_id)
@@ -40,6 +42,7 @@ def documents(
             natural=NaturalForm(form.media_type, form.sha1, form.size) if form else None,
             replaces_id=services.ids.seal_document(patient, before) if before else "",
             last_updated=form.stored_at if form and entry.version_id == _AS_PUBLISHED else None,
+            people=people,
         )
 
     with services.turns.of_count(len(entries)):

@@ -13,7 +13,7 @@ from datetime import datetime
 from facade.domain.document import Availability, DocumentEntry, ReferenceId, XdsTime
 from facade.translation.identifiers import URI_SYSTEM
 from facade.translation.labels import write_labels
-from facade.translation.people_out import Contained
+from facade.translation.people_out import People, PeopleOfDocuments
 from facade.translation.provenance import tags
 from facade.translation.tables import CodeTables, Json
 from facade.translation.times import to_fhir, to_instant
@@ -39,20 +39,21 @@ def document_reference(
     natural: NaturalForm | None = None,
     replaces_id: str = "",
     last_updated: datetime | None = None,
+    people: PeopleOfDocuments | None = None,
 ) -> Json:
     """The DocumentReference of one entry. No identity trait of the patient is written, only the INS.
 
     ``id`` and ``patient_id`` are the sealed ids, ``base`` the FHIR base URL without a final slash. ``natural``
     describes the wrapped file; without it the attachment describes the registered CDA. ``replaces_id`` is the sealed
-    id of the replaced document; without it ``entry.replaces`` is named by its urn:uuid.
+    id of the replaced document; without it ``entry.replaces`` is named by its urn:uuid. ``people`` is shared by the
+    documents of one answer.
     """
-    people = Contained(entry.patient, tables)
-    authors = [people.author(author) for author in entry.authors]
+    within = (people or PeopleOfDocuments(tables)).of(entry)
     resource: Json = {
         "resourceType": "DocumentReference",
         "id": id,
         "meta": _meta(entry, last_updated),
-        "contained": people.resources,
+        "contained": within.contained,
         "extension": _flags(entry.availability),
         "masterIdentifier": {"use": "usual", "system": URI_SYSTEM, "value": f"urn:oid:{entry.unique_id}"},
         "identifier": _identifiers(entry),
@@ -64,10 +65,10 @@ def document_reference(
             "identifier": {"system": entry.patient.system, "value": entry.patient.value},
         },
         "date": to_instant(entry.creation_time),
-        "author": authors,
+        "author": within.authors,
     }
-    if entry.legal_authenticator is not None:
-        resource["authenticator"] = people.person(entry.legal_authenticator)
+    if within.authenticator is not None:
+        resource["authenticator"] = within.authenticator
     _custodian(resource, entry)
     _relates_to(resource, entry, replaces_id)
     if entry.comments:
@@ -76,7 +77,7 @@ def document_reference(
     resource["content"] = [
         {"attachment": _attachment(entry, id, base, natural), "format": tables.coding(entry.format_code)}
     ]
-    resource["context"] = _context(entry, people, tables)
+    resource["context"] = _context(entry, within, tables)
     return resource
 
 
@@ -155,7 +156,7 @@ def _attachment(entry: DocumentEntry, id: str, base: str, natural: NaturalForm |
     return attachment
 
 
-def _context(entry: DocumentEntry, people: Contained, tables: CodeTables) -> Json:
+def _context(entry: DocumentEntry, people: People, tables: CodeTables) -> Json:
     context: Json = {}
     if entry.events:
         context["event"] = [tables.concept(event) for event in entry.events]
@@ -168,7 +169,7 @@ def _context(entry: DocumentEntry, people: Contained, tables: CodeTables) -> Jso
         context["period"] = period
     context["facilityType"] = tables.concept(entry.facility)
     context["practiceSetting"] = tables.concept(entry.practice)
-    context["sourcePatientInfo"] = people.patient()
+    context["sourcePatientInfo"] = people.patient
     if entry.references:
         context["related"] = [_related(reference) for reference in entry.references]
     return context

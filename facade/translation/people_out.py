@@ -7,8 +7,9 @@ without an assigning authority keeps none: nothing is invented of what the DMP h
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from facade.domain.document import Author, Institution, Person
+from facade.domain.document import Author, DocumentEntry, Institution, Person
 from facade.domain.ins import INS
 from facade.translation.tables import CodeTables, Json
 from facade.translation.vocabulary import AUTHOR_ORG, ID_TYPES
@@ -80,6 +81,41 @@ class Contained:
             known = self._ids[key] = f"{kind}-{len(self._ids) + 1}"
             self.resources.append({"resourceType": resource.pop("resourceType"), "id": known, **resource})
         return {"reference": f"#{known}"}
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who is in one DocumentReference: the contained resources, and the references to them.
+
+    Documents may share them: they are never changed.
+    """
+
+    contained: list[Json]
+    authors: list[Json]
+    authenticator: Json | None
+    patient: Json
+
+
+class PeopleOfDocuments:
+    """The people of the documents of one answer: documents of the same people share them. Forgotten with the answer."""
+
+    def __init__(self, tables: CodeTables) -> None:
+        self._tables = tables
+        self._known: dict[tuple[INS, tuple[Author, ...], Person | None], People] = {}
+
+    def of(self, entry: DocumentEntry) -> People:
+        """Those of one document. No identity trait of the patient is written, only the INS."""
+        key = entry.patient, entry.authors, entry.legal_authenticator
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._written(*key)
+        return found
+
+    def _written(self, patient: INS, authors: tuple[Author, ...], authenticator: Person | None) -> People:
+        within = Contained(patient, self._tables)
+        references = [within.author(author) for author in authors]
+        signed = None if authenticator is None else within.person(authenticator)
+        return People(within.resources, references, signed, within.patient())
 
 
 def _identifier(authority: str, value: str, kind: str, usual: str) -> list[Json]:
