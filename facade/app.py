@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 from flask_smorest import Api
@@ -71,6 +72,14 @@ _FHIR = (
 )
 
 
+class _Application(Flask):
+    """Flask without coroutines: it would look whether each function it calls is one, a dozen times a request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: none here is a coroutine."""
+        return func
+
+
 def create_app(
     settings: Settings, services: Services | None = None, *, stopping: Callable[[], bool] = lambda: False
 ) -> Flask:
@@ -79,7 +88,7 @@ def create_app(
     ``stopping`` says whether the server is about to end: it is no longer ready then.
     """
     configure(settings.log_level)
-    app = Flask("facade", static_folder=None)
+    app = _Application("facade", static_folder=None)
     app.url_map.converters["default"] = FhirId
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

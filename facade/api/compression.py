@@ -23,7 +23,8 @@ from facade.domain.errors import InvalidInput
 
 _KINDS = [JSON, XML, "application/json"]
 _DOCUMENTS = {"Binary.retrieve", "system.transaction"}
-_SMALLEST = 1024
+# Less than this is a few packets either way.
+_SMALLEST = 4096
 # Metadata repeat themselves: a higher level costs several times the processor for a few percent.
 _BR_LEVEL, _GZIP_LEVEL = 2, 1
 

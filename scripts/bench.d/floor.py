@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import naive
 import orjson
 import processes
 import pybase64
@@ -124,6 +125,10 @@ def search_floor(material: Material) -> Operation:
 
 
 def search_naive(material: Material) -> Operation:
+    return naive.search(material.recorded, material.pki, material.sink, codings())
+
+
+def search_models(material: Material) -> Operation:
     from fhir.resources.R4B.bundle import Bundle  # noqa: PLC0415 - only this operation pays for it
 
     answer, known, signer = material.bytes_of("search.bin"), codings(), material.signer()
@@ -190,6 +195,7 @@ def retrieve_parts(material: Material) -> Operation:
 OPERATIONS: dict[str, Callable[[Material], Operation]] = {
     "search-floor": search_floor,
     "search-naive": search_naive,
+    "search-models": search_models,
     "read-floor": read_floor,
     "publish-raw": publish_raw,
     "publish-parts": publish_parts,

@@ -80,16 +80,17 @@ def _reference(element: etree._Element, codings: Codings) -> Json | None:
             title = child[0].get("value", "")
         elif tag == _VERSION:
             version = child.get("versionName", "")
-    return _resource(element, (slots, codes, identifiers), authors, (title, version), codings)
+    return resource(element, (slots, codes, identifiers), authors, (title, version), codings)
 
 
-def _resource(
+def resource(
     element: etree._Element,
     parts: tuple[dict[str, str], dict[str, Json], dict[str, str]],
     authors: list[dict[str, list[str]]],
     named: tuple[str, str],
     codings: Codings,
 ) -> Json:
+    """The DocumentReference of an entry from its slots, codes and identifiers, its authors, its title and version."""
     slots, codes, identifiers = parts
     title, version = named
     ins, _, _, authority = identifiers[_PATIENT_ID].split("^")[:4]

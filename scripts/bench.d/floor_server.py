@@ -1,8 +1,8 @@
 """A program: what answers the facade's requests with the least work that is right, behind Flask and granian as it is.
 
-It believes the token (RS256, a key built once), keeps one VIHF for its reader, sends over mutual TLS what the facade
-was recorded to send, understands the answer in one pass and writes it with orjson. It judges nothing, notes nothing
-and has no metadata objects, no ledger, no sealed ids, no errors.
+It believes the token (RS256, a key built once), signs one VIHF for a search or a publication and keeps one for the rest,
+sends over mutual TLS what the facade was recorded to send, understands the answer in one pass and writes it with
+orjson. It judges nothing, notes nothing and has no metadata objects, no ledger, no sealed ids, no errors.
 
 ``/best``
     One exchange with the DMP: TD3.1 for a search or a read, TD3.2 for the bytes, TD2.1 for a publication.
@@ -70,6 +70,7 @@ class Floor:
     def search(self, *, duties: bool) -> Response:
         """ITI-18 -> searchset."""
         self._identify()
+        self._signer.assertion()
         if duties:
             self._understood("exists")
         answer = orjson.dumps(bundle(self._called("search"), self._codings))

@@ -70,8 +70,9 @@ def scenarios(stand: Stand, *more: Against) -> tuple[Scenario, ...]:
                 Against(
                     "search-floor", "floor", 6, "parse + map + orjson of the same ITI-18 answer, one VIHF signature"
                 ),
-                Against("search-naive", "naive", 1, "the floor, and fhir.resources validates and writes the Bundle"),
-                *_floors(4, "parse + map + orjson, VIHF reused"),
+                Against("search-models", "models", 1, "the floor, and fhir.resources validates and writes the Bundle"),
+                Against("search-naive", "naive", 1, "PEM key, connection, XPath and models anew for everything"),
+                *_floors(4, "parse + map + orjson, one VIHF signature"),
                 *more,
             ),
         ),
