@@ -6,10 +6,15 @@ for what it let through. Source: RFC 9110 section 15.5 (414), RFC 6585 section 5
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import current_app, request
 
 from facade.domain.errors import FacadeError, InvalidInput, Problem
 from facade.transactions.services import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # What the server leaves in the environ of a request that is not to be served: a code of errors/facade.csv.
 REFUSED = "dmp_facade.refused"
@@ -29,11 +34,18 @@ def within_limits() -> None:
     settings = found.settings
     if len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", "")) > settings.target_bytes:
         raise InvalidInput.of("request.target-too-long", limit=str(settings.target_bytes))
-    headers = list(request.headers)
+    headers = _headers(request.environ)
     if len(headers) > settings.header_count:
         raise InvalidInput.of("header.too-many", limit=str(settings.header_count))
-    if sum(len(name) + len(value) for name, value in headers) > settings.header_bytes:
+    if sum(len(name) + len(value) for name, value in headers.items()) > settings.header_bytes:
         raise InvalidInput.of("header.too-large", limit=str(settings.header_bytes))
-    for name, value in headers:
+    for name, value in headers.items():
         if not value.isascii():
             raise InvalidInput.of("header.not-ascii", name, name=name[:60])
+
+
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    """The headers of a request, as ``request.headers`` has them, gathered once."""
+    found = {key[5:]: value for key, value in environ.items() if key.startswith("HTTP_")}
+    found |= {key: environ[key] for key in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(key)}
+    return {name.replace("_", "-").title(): value for name, value in found.items()}
