@@ -1,6 +1,6 @@
 """A program: what answers the facade's requests with the least work that is right, behind Flask and granian as it is.
 
-It believes the token (RS256, a key built once), signs a VIHF for each search and publication and keeps one for the rest,
+It believes the token (RS256, a key built once), signs a VIHF for a search or a publication and keeps one for the rest,
 sends over mutual TLS what the facade was recorded to send, understands the answer in one pass and writes it with
 orjson. It judges nothing, notes nothing and has no metadata objects, no ledger, no sealed ids, no errors.
 

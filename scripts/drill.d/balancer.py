@@ -8,6 +8,7 @@ from pathlib import Path
 
 from parts import DrillFailed, Part, free_port, listens
 
+_PROGRAMS = "/usr/sbin:/usr/local/sbin:/usr/bin"
 _HAPROXY = """
 global
   maxconn 256
@@ -60,18 +61,25 @@ http {{
 """
 
 
-def balancer(folder: Path, ports: Sequence[int]) -> tuple[Part, int]:
-    """The balancer (not started) and its port. Raises DrillFailed where Debian's packages are not installed."""
+BALANCERS = ("haproxy", "nginx")
+
+
+def balancer(folder: Path, ports: Sequence[int], wanted: str = "") -> tuple[Part, int]:
+    """The balancer (not started) and its port: the one ``wanted``, else the first that is installed.
+
+    Raises DrillFailed where Debian's package is not installed.
+    """
+    found = ((name, shutil.which(name, path=_PROGRAMS)) for name in BALANCERS if wanted in ("", name))
+    name, program = next(((name, path) for name, path in found if path), ("", ""))
+    if not program:
+        raise DrillFailed(f"no load balancer: apt-get install {wanted or 'haproxy (or nginx)'}")
     port, config = free_port(), folder / "balancer.conf"
-    program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-    if program is not None:
+    if name == "haproxy":
         servers = "\n".join(f"  server host-{n} 127.0.0.1:{each}" for n, each in enumerate(ports, 1))
         config.write_text(_HAPROXY.format(port=port, servers=servers))
         command = [program, "-db", "-f", str(config)]
-    elif (program := shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")) is not None:
+    else:
         servers = "\n".join(f"    server 127.0.0.1:{each} max_fails=0;" for each in ports)
         config.write_text(_NGINX.format(port=port, servers=servers, folder=folder))
         command = [program, "-p", str(folder), "-c", str(config)]
-    else:
-        raise DrillFailed("no load balancer: apt-get install haproxy (or nginx)")
-    return Part(Path(program).name, command, folder, lambda: listens(port)), port
+    return Part(name, command, folder, lambda: listens(port)), port

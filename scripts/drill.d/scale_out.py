@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 from acts import FHIR_JSON
-from balancer import balancer
+from balancer import BALANCERS, balancer
 from load import Load
 from parts import DrillFailed, end_tidily
 from report import Report
@@ -37,12 +37,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/scale-out", description=_ABOUT)
     parser.add_argument("--requests", type=int, default=600, help="acts of the mixed load (default 600)")
     parser.add_argument("--seed", type=int, default=1, help="of what clients do (default 1)")
+    parser.add_argument("--balancer", choices=BALANCERS, default="", help="which one (default: the first installed)")
     asked = parser.parse_args()
     end_tidily()
     report = Report("scale-out", asked.requests, asked.seed)
     try:
         with World(hosts=_HOSTS, database=POSTGRESQL, workers=1) as world:
-            _held(report, world)
+            _held(report, world, asked.balancer)
     except DrillFailed as error:
         print(f"could not be held: {error}", file=sys.stderr)
         return 2
@@ -52,9 +53,9 @@ def main() -> int:
     return 1 if report.losses else 0
 
 
-def _held(report: Report, world: World) -> None:
+def _held(report: Report, world: World, wanted: str) -> None:
     _one_migration(report, world)
-    part, port = balancer(world.folder, world.ports)
+    part, port = balancer(world.folder, world.ports, wanted)
     world.add(part).start()
     report.say(f"{_HOSTS} facades behind {part.name}")
     hosts = Hosts(world)
