@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ClauseElement, Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
@@ -16,6 +16,9 @@ from facade.domain.errors import FacadeError, Problem
 from facade.records.dialects import Dialect, Lock, connect, in_turn
 from facade.records.prepared import Cursor, Prepared, Values
 from facade.records.schema import trace_head
+from facade.records.together import Together
+
+Result = TypeVar("Result")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # The files are named after their revisions: rev_0001_what_it_does.py.
@@ -46,6 +49,7 @@ class Database:
         self._dialect = dialect
         self._patience = patience
         self._driver_error: type[Exception] = dialect.engine.dialect.loaded_dbapi.Error
+        self._together = Together(self.writing_prepared)
 
     @property
     def engine(self) -> Engine:
@@ -118,6 +122,14 @@ class Database:
             dialect.begin_writing(cursor)
             yield cursor
             raw.commit()  # otherwise the pool rolls back what it gets back
+
+    def together(self, write: Callable[[Cursor], Result]) -> Result:
+        """What ``write`` returns, durable, in one transaction with the writes of other threads that came meanwhile.
+
+        It runs prepared statements on its cursor and does nothing else: it may be run twice. Raises RecordsUnavailable.
+        """
+        with _trouble_named(self._driver_error):
+            return self._together.run(write, patience=self._patience)
 
     def ping(self) -> str | None:
         """Whether the database answers and its tables are those of this program: None when so, else why not, in words.

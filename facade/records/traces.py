@@ -29,6 +29,7 @@ from facade.domain.access import Purpose
 from facade.domain.ins import INS
 from facade.records.chain import GENESIS, ChainHead, ChainProblem, Examination, Link, link_hash
 from facade.records.engine import Database
+from facade.records.prepared import Cursor
 from facade.records.schema import trace_anchors, trace_head
 from facade.records.schema import traces as table
 
@@ -111,13 +112,16 @@ class Traces:
     def append(self, trace: Trace) -> int:
         """Write one trace at the end of the chain and return its number. Durable when this returns."""
         columns = _columns(trace)
-        with self._database.writing_prepared() as cursor:
+
+        def write(cursor: Cursor) -> int:
             head = ChainHead(*self._head.rows(cursor, {})[0])
             seq = head.seq + 1
             digest = link_hash(head.hash, _content(seq, columns))
             self._write.execute(cursor, {**columns, "seq": seq, "previous": head.hash, "hash": digest})
             self._advance.execute(cursor, {"last": seq, "digest": digest})
-        return seq
+            return seq
+
+        return self._database.together(write)
 
     def of_patient(
         self,
