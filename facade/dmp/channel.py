@@ -187,13 +187,28 @@ class Channel:
         """Send ``body``, return the answer. Raises DmpRefused for a fault, DmpUnavailable without a usable answer."""
         if transaction.changes:
             return self._exchange(transaction, mode, session, body, parts)
+        began = time.monotonic()
+        try:
+            return self._exchange(transaction, mode, session, body, parts)
+        except DmpUnavailable as error:
+            if not _is_retried(error):
+                raise
+            first: list[DmpUnavailable] = [error]
+
+        def attempt() -> SoapAnswer:
+            # The first was made already: preparing for a second costs more than most exchanges need.
+            if first:
+                raise first.pop()
+            return self._exchange(transaction, mode, session, body, parts)
+
+        left = self._config.retry_seconds - (time.monotonic() - began)
         retrying = Retrying(
-            stop=stop_after_attempt(self._config.read_attempts) | stop_after_delay(self._config.retry_seconds),
+            stop=stop_after_attempt(self._config.read_attempts) | stop_after_delay(left),
             wait=wait_random_exponential(multiplier=0.1, max=1.0),
             retry=retry_if_exception(_is_retried),
             reraise=True,
         )
-        return retrying(self._exchange, transaction, mode, session, body, parts)
+        return retrying(attempt)
 
     def _exchange(
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part]

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn, cast
 from urllib.parse import urlsplit
 
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError, SSLError
+from urllib3.util import parse_url
 
 from facade.dmp.config import DmpConfig
 from facade.dmp.keys import tls_context
@@ -69,6 +70,8 @@ class HttpClient:
         self.context = tls_context(config)
         self._places = threading.BoundedSemaphore(config.pool_size)
         self._pool = PoolManager(num_pools=8, maxsize=config.pool_size, ssl_context=self.context)
+        # By address, with the target there: it is one of a few, and need not be taken apart for every message.
+        self._targets: dict[str, tuple[HTTPConnectionPool, str]] = {}
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -93,9 +96,10 @@ class HttpClient:
         }
         connect, read = self._config.timeouts(transaction)
         try:
-            response = self._pool.urlopen(
+            pool, target = self._target(url)
+            response = pool.urlopen(
                 "POST",
-                url,
+                target,
                 body=cast("Iterable[bytes]", body),
                 headers=wanted,
                 timeout=Timeout(connect=connect, read=read),
@@ -112,6 +116,12 @@ class HttpClient:
             # What was not read to its end is no use to the next exchange.
             response.close()
             response.release_conn()
+
+    def _target(self, url: str) -> tuple[HTTPConnectionPool, str]:
+        found = self._targets.get(url)
+        if found is None:
+            found = self._targets[url] = self._pool.connection_from_url(url), parse_url(url).request_uri
+        return found
 
     def probe(self) -> str | None:
         """Open a TLS connection and close it: None when that works, else why not."""
@@ -132,6 +142,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the pooled connections."""
+        self._targets.clear()
         self._pool.clear()
 
     def _read(self, response: BaseHTTPResponse, *, unknown: bool) -> HttpAnswer:
