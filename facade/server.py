@@ -57,7 +57,7 @@ def _import_application() -> None:
     # Not with the modules above: metrics are made when they are imported, in the folder there is then.
     with lasting():
         import facade.app  # noqa: PLC0415
-        import facade.serving.bridge  # noqa: F401, PLC0415
+        import facade.serving.bridge  # noqa: PLC0415
         import facade.sweeper  # noqa: F401, PLC0415
 
 
