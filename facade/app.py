@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from flask import Flask
@@ -39,6 +40,7 @@ from facade.api.cors import allow_origins
 from facade.api.errors import answer_error, answer_http, answer_unexpected
 from facade.api.limits import within_limits
 from facade.api.observing import observe_requests
+from facade.api.openapi import as_text
 from facade.api.outcomes import ErrorTable
 from facade.api.paths import FhirId
 from facade.api.schemas import COMPONENTS
@@ -70,6 +72,10 @@ _FHIR = (
     conformance,
     metadata,
 )
+_ROUTES: tuple[tuple[str, SmorestBlueprint], ...] = (
+    *(("/fhir", module.blueprint) for module in _FHIR),
+    *(("/", module.blueprint) for module in (health, docs)),
+)
 
 
 class _Application(Flask):
@@ -88,10 +94,7 @@ def create_app(
     ``stopping`` says whether the server is about to end: it is no longer ready then.
     """
     configure(settings.log_level)
-    app = _Application("facade", static_folder=None)
-    app.url_map.converters["default"] = FhirId
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
+    app = _flask()
     app.extensions["dmp_facade"] = services or wire(settings)
     app.extensions["dmp_facade_stopping"] = stopping
     app.extensions["dmp_facade_uploads"] = Uploads(max(1, settings.threads // 2), settings.upload_bytes)
@@ -101,7 +104,9 @@ def create_app(
         knowledge.rows("access/rules.csv"),
         knowledge.rows("errors/mhd.csv"),
     )
-    _document(app)
+    for prefix, blueprint in _ROUTES:
+        app.register_blueprint(blueprint, url_prefix=prefix)
+    app.extensions["dmp_facade_openapi"] = cache(_document)
     if settings.console is not None:
         # Imported here: only a demonstration has it.
         from facade.console.pages import blueprint as console  # noqa: PLC0415
@@ -122,7 +127,17 @@ def create_app(
     return app
 
 
-def _document(app: Flask) -> None:
+def _flask() -> Flask:
+    app = _Application("facade", static_folder=None)
+    app.url_map.converters["default"] = FhirId
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    return app
+
+
+def _document() -> str:
+    """Described on an application of its own: to describe the routes takes longer than to register them."""
+    app = _flask()
     app.config.update(
         API_TITLE="dmp-facade",
         API_VERSION=__version__,
@@ -138,11 +153,6 @@ def _document(app: Flask) -> None:
     api.register_converter(FhirId, FhirId.described)
     for name, schema in COMPONENTS.items():
         api.spec.components.schema(name, schema)
-    for module in _FHIR:
-        _register(api, module.blueprint, "/fhir")
-    for module in (health, docs):
-        _register(api, module.blueprint, "/")
-
-
-def _register(api: Api, blueprint: SmorestBlueprint, prefix: str) -> None:
-    api.register_blueprint(blueprint, url_prefix=prefix)
+    for prefix, blueprint in _ROUTES:
+        api.register_blueprint(blueprint, url_prefix=prefix)
+    return as_text(api.spec)

@@ -15,6 +15,7 @@ from facade import __version__
 from facade.cli_supervision import supervision
 from facade.domain.errors import FacadeError
 from facade.homologation.command import homologation
+from facade.lasting import lasting
 
 if TYPE_CHECKING:
     from typing import BinaryIO, TextIO
@@ -59,7 +60,8 @@ main.add_command(homologation)
 @click.option("--tour", is_flag=True, help="First show the main job: publish, find, mask, who sees what.")
 def demo(port: int, data: Path | None, as_json: bool, tour: bool) -> None:
     """Run the facade on an embedded DMP, with sample patients and tokens."""
-    from facade.embedded.demo import run  # noqa: PLC0415 - only the demonstration needs the embedded DMP
+    with lasting():
+        from facade.embedded.demo import run  # noqa: PLC0415 - only the demonstration needs the embedded DMP
 
     if as_json and tour:
         raise click.UsageError("--json prints one line only: leave --tour out")
@@ -70,9 +72,10 @@ def demo(port: int, data: Path | None, as_json: bool, tour: bool) -> None:
 @_CONFIG
 def serve(config: Path | None) -> None:
     """Run the facade alone, from its settings, against the configured DMP."""
-    from facade.server import run  # noqa: PLC0415 - the other commands need no server
-    from facade.settings import Settings  # noqa: PLC0415
-    from facade.tls import server_context  # noqa: PLC0415
+    with lasting():
+        from facade.server import run  # noqa: PLC0415 - the other commands need no server
+        from facade.settings import Settings  # noqa: PLC0415
+        from facade.tls import server_context  # noqa: PLC0415
 
     _use(config)
     try:
@@ -91,8 +94,9 @@ def serve(config: Path | None) -> None:
 @click.option("--once", is_flag=True, help="Send what is due, then end: status 1 when messages are left waiting.")
 def outbox(config: Path | None, once: bool) -> None:
     """Send the messages of the outbox (MSSanté). Several may run at once; one may be killed at any time."""
-    from facade.outbox import run  # noqa: PLC0415 - the other commands send nothing
-    from facade.settings import Settings  # noqa: PLC0415
+    with lasting():
+        from facade.outbox import run  # noqa: PLC0415 - the other commands send nothing
+        from facade.settings import Settings  # noqa: PLC0415
 
     _use(config)
     try:

@@ -14,6 +14,7 @@ import structlog
 
 from facade.domain.errors import FacadeError
 from facade.domain.mail import Deferred
+from facade.lasting import lasting
 from facade.mail.settings import mail_config
 from facade.mail.submission import Submitter
 from facade.observability.logs import configure
@@ -34,8 +35,9 @@ def run(settings: Settings, *, once: bool = False) -> int:
     """
     configure(settings.log_level)
     migrate(settings.database_url)
-    submitter = Submitter(mail_config(settings.mail))
-    services = wire(settings)
+    with lasting():
+        submitter = Submitter(mail_config(settings.mail))
+        services = wire(settings)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

@@ -1,5 +1,6 @@
 """The production server: granian, and a pool of threads in each process; gunicorn where it speaks TLS itself.
 
+The supervisor imports the application once: its workers, forked from it, share those pages and are ready at once.
 Threads isolate a heavy search from light requests; a search's CPU section runs one at a time per process anyway.
 SIGTERM: ready no more, then, after ``stop_delay_seconds``, nothing new; what is in work or in the queue is answered
 within ``stop_seconds``. SIGHUP: new processes with the settings and certificates of now, the old ones end like that.
@@ -7,7 +8,6 @@ within ``stop_seconds``. SIGHUP: new processes with the settings and certificate
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import threading
@@ -20,6 +20,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from facade.lasting import lasting
 from facade.observability.foreign import server_logging
 from facade.observability.shared_folder import shared_folder
 from facade.records.engine import migrate
@@ -40,6 +41,7 @@ def run() -> None:
     # Shared with the workers: the supervisor is told to stop, they say so; they have started, it may end older ones.
     stopping, started = multiprocessing.Event(), multiprocessing.Semaphore(0)
     with shared_folder():
+        _import_application()
         if settings.tls_certificate is not None:
             # Imported here: most installations need one server only.
             from facade.server_threads import run as run_with_certificates  # noqa: PLC0415
@@ -50,24 +52,31 @@ def run() -> None:
             server.serve(target_loader=partial(_bridge, stopping, started), wrap_loader=False)
 
 
+def _import_application() -> None:
+    """Import what the workers run, before they are forked. Nothing is made of it here: no thread, no connection."""
+    # Not with the modules above: metrics are made when they are imported, in the folder there is then.
+    with lasting():
+        import facade.app  # noqa: PLC0415
+        import facade.serving.bridge  # noqa: PLC0415
+        import facade.sweeper  # noqa: F401, PLC0415
+
+
 def application(stopping: Callable[[], bool]) -> Any:
     """The WSGI application of one worker process. ``stopping``: whether the server is about to end."""
-    from facade.app import create_app  # noqa: PLC0415 - imported in the worker, not in its supervisor
+    from facade.app import create_app  # noqa: PLC0415 - see _import_application
     from facade.observability.logs import own_process  # noqa: PLC0415
     from facade.sweeper import start_sweeper  # noqa: PLC0415
     from facade.wiring import supervisor  # noqa: PLC0415
 
     own_process()
-    settings = Settings()
-    app = create_app(settings, stopping=stopping)
+    with lasting():
+        settings = Settings()
+        app = create_app(settings, stopping=stopping)
     if settings.supervision.every_seconds:
         looking = supervisor(app.extensions["dmp_facade"])
         every = settings.supervision.every_seconds
         threading.Thread(target=looking.run, args=(every,), name="supervision", daemon=True).start()
     start_sweeper(app.extensions["dmp_facade"])
-    # Tables, models and routes live as long as the process: the collector need not walk them on every search.
-    gc.collect()
-    gc.freeze()
     return app
 
 

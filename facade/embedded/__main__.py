@@ -6,7 +6,11 @@ from pathlib import Path
 
 import click
 
-from facade.embedded.server import run_dmp, run_issuer
+from facade.lasting import lasting
+
+with lasting():
+    from facade.embedded.mail import run_mail
+    from facade.embedded.server import run_dmp, run_issuer
 
 _DATA = click.option(
     "--data", required=True, type=click.Path(file_okay=False, path_type=Path), help="Data directory, made if missing."
@@ -48,8 +52,6 @@ def issuer(data: Path, port: int) -> None:
 @click.option("--mailbox-port", required=True, type=click.IntRange(1, 65535), help="Port of the page of mailboxes.")
 def mail(data: Path, port: int, mailbox_port: int) -> None:
     """Serve SMTP submission with STARTTLS, and a page of what was received."""
-    from facade.embedded.mail import run_mail  # noqa: PLC0415 - the other servers need no mail library
-
     run_mail(data, port, mailbox_port)
 
 

@@ -6,9 +6,7 @@ Each part is a process of its own, so that stopping the DMP shows what a client 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
-import os
 import shutil
 import signal
 import socket
@@ -25,15 +23,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from facade.embedded import sample, settings_file
+from facade.embedded import parts, sample, settings_file
 from facade.embedded.issuer import Issuer, base_url
+from facade.embedded.parts import Part
 from facade.embedded.personas import IN_FRENCH, PERSONAS
-from facade.embedded.tour import Tour
 from facade.embedded.world import prepare
+from facade.lasting import lasting
 
 _READY_SECONDS = 40.0
 _END_SECONDS = 3.0
-_PR_SET_PDEATHSIG = 1
 SERVICES = "si-dmp-server/v2/services"
 
 
@@ -60,7 +58,7 @@ class Demo:
         self.data = data or Path(tempfile.mkdtemp(prefix="dmp-facade-demo-"))
         self.data.mkdir(parents=True, exist_ok=True)
         self.ports = Ports(port or _free_port(), *(_free_port() for _ in range(4)))
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._children: dict[str, Part] = {}
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -69,21 +67,20 @@ class Demo:
         prepare(self.data)
         self._write_settings()
         python, data = [sys.executable, "-m"], ["--data", str(self.data)]
-        embedded = [*python, "facade.embedded"]
-        # All at once: each spends most of its first second importing.
         config = ["--config", str(self.data / "facade.toml")]
-        self._spawn("facade", [*python, "facade.cli", "serve", *config])
-        self._spawn("dmp", [*embedded, "dmp", *data, "--port", str(self.ports.dmp), "--log", str(self.dmp_log)])
-        self._spawn("issuer", [*embedded, "issuer", *data, "--port", str(self.ports.issuer)])
-        boxes = ["--port", str(self.ports.mail), "--mailbox-port", str(self.ports.mailbox)]
-        self._spawn("mail", [*embedded, "mail", *data, *boxes])
-        settings_file.pair(self._database)
+        # First, for it takes longest: what is imported meanwhile the other parts share.
+        self._program("facade", [*python, "facade.cli", "serve", *config])
+        self._embedded("dmp", [*data, "--port", str(self.ports.dmp), "--log", str(self.dmp_log)])
+        self._embedded("issuer", [*data, "--port", str(self.ports.issuer)])
+        self._embedded("mail", [*data, "--port", str(self.ports.mail), "--mailbox-port", str(self.ports.mailbox)])
         self._await("issuer", self._issuer_answers)
         self._await("dmp", lambda: _listens(self.ports.dmp))
         self._await("mail", lambda: _listens(self.ports.mail) and _listens(self.ports.mailbox))
         self._await("facade", self._facade_ready)
+        # It has made the tables.
+        settings_file.pair(self._database)
         # Last, and nobody waits for it: what is queued meanwhile leaves when it is there.
-        self._spawn("outbox", [*python, "facade.cli", "outbox", *config])
+        self._program("outbox", [*python, "facade.cli", "outbox", *config])
 
     def description(self) -> dict[str, Any]:
         """What a user needs to try it: addresses, sample patients, a token for each persona."""
@@ -122,13 +119,13 @@ class Demo:
     def stop(self) -> None:
         """End every part, politely then not, and remove what was temporary."""
         for child in self._children.values():
-            _signal_group(child, signal.SIGTERM)
+            parts.signal_group(child, signal.SIGTERM)
         deadline = time.monotonic() + _END_SECONDS
         for child in self._children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, deadline - time.monotonic()))
             # The group may outlive its leader: a server's workers must not stay behind.
-            _signal_group(child, signal.SIGKILL)
+            parts.signal_group(child, signal.SIGKILL)
             child.wait()
         if self._temporary:
             shutil.rmtree(self.data, ignore_errors=True)
@@ -137,17 +134,19 @@ class Demo:
         del number, frame
         self._stopped.set()
 
-    def _spawn(self, name: str, command: list[str]) -> None:
-        with self._log(name).open("ab") as log:
-            self._children[name] = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_die_with_us,  # noqa: PLW1509 - no thread runs in this process yet
-            )
-        (self.data / f"{name}.pid").write_text(str(self._children[name].pid))
+    def _program(self, name: str, command: list[str]) -> None:
+        self._note(name, parts.program(command, self._log(name)))
+
+    def _embedded(self, name: str, options: list[str]) -> None:
+        """Fork a server of ``python -m facade.embedded``, with the same options."""
+        with lasting():
+            from facade.embedded.__main__ import main  # noqa: PLC0415 - while the facade starts
+
+        self._note(name, parts.fork(lambda: main([name, *options]), self._log(name)))
+
+    def _note(self, name: str, part: Part) -> None:
+        self._children[name] = part
+        (self.data / f"{name}.pid").write_text(str(part.pid))
 
     def _log(self, name: str) -> Path:
         return self.data / f"{name}.log"
@@ -215,6 +214,8 @@ def run(port: int, data: Path | None, *, as_json: bool, tour: bool) -> int:
         demo.start()
         description = demo.description()
         if tour:
+            from facade.embedded.tour import Tour  # noqa: PLC0415 - most runs show none
+
             for line in Tour(description).lines():
                 sys.stdout.write(f"{line}\n")
             sys.stdout.write("\n")
@@ -281,15 +282,3 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own OK
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, number)
-
-
-def _die_with_us() -> None:
-    """Ask the kernel to end this child when the demonstration dies without a chance to tidy up (Linux)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -133,7 +133,8 @@ def issuer_of(data: Path) -> Issuer:
 
 @lru_cache(maxsize=16)
 def _load(path: Path) -> rsa.RSAPrivateKey:
-    key = load_pem_private_key(path.read_bytes(), None)
+    # Whether its numbers are prime is not proven anew each time: the key was made here.
+    key = load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("the key of a realm is an RSA key")
     return key

@@ -70,7 +70,7 @@ def _mail(pki: Path, port: int) -> Iterator[str]:
 
 def pair(database: str) -> None:
     """Make the tables of a database, unless they are there, and write the sample pairings into it."""
-    # Imported here, while the parts of a demonstration already start: the libraries are the slowest to load.
+    # Imported here, once the parts of a demonstration have started.
     from facade.records.engine import migrate, open_database  # noqa: PLC0415
     from facade.records.pairings import Pairings  # noqa: PLC0415
 

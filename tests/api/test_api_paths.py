@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from facade.api.openapi import document as openapi_document
 from tests.support.api import application
 from tests.support.demo import FHIR_JSON, RunningDemo, codes_of
 
@@ -42,7 +45,7 @@ def test_a_flag_is_true_or_false_as_documented(demo: RunningDemo, header: str) -
 
 
 def test_every_refusal_is_documented_as_what_it_is() -> None:
-    specification = application().extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+    specification = json.loads(openapi_document(application()))
     for path, operations in specification["paths"].items():
         for method, operation in operations.items():
             if method == "parameters":

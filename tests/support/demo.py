@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from facade.embedded import sample
+from facade.embedded.issuer import make_keys
+from facade.embedded.pki import make_pki
 from tests.support.shelf import on_the_shelf
 
 FHIR_JSON = "application/fhir+json"
@@ -155,7 +162,10 @@ def codes_of(answer: requests.Response) -> list[str]:
 
 @contextlib.contextmanager
 def running_demo(data: Path, *options: str, ready_within: float = 60.0) -> Iterator[RunningDemo]:
-    """Start a demonstration in a folder and end it afterwards."""
+    """Start a demonstration in a folder and end it afterwards. Keys are those of the folder, else shared ones."""
+    for name in ("pki", "issuer"):
+        if not (data / name).exists():
+            shutil.copytree(_keys() / name, data / name)
     command = [sys.executable, "-m", "facade.cli", "demo", "--port", "0", "--json", "--data", str(data), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment())
     try:
@@ -168,6 +178,16 @@ def running_demo(data: Path, *options: str, ready_within: float = 60.0) -> Itera
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+
+
+@cache
+def _keys() -> Path:
+    """Certificates and keys of the sample world, made once in a test process: a tenth of a start is making them."""
+    folder = Path(tempfile.mkdtemp(prefix="keys-of-demonstrations-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    make_pki(folder / "pki", sample.LEGAL_ENTITY.id, sample.LEGAL_ENTITY.name)
+    make_keys(folder / "issuer")
+    return folder
 
 
 def _environment() -> dict[str, str]:
