@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from facade.dmp.config import DmpConfig, KeyFiles, VihfOptions
@@ -29,6 +30,23 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_key_of_another_certificate(auth: Issued, sign: Issued) -> None:
     with pytest.raises(BadKeyMaterial, match="not that of"):
         load(KeyFiles(auth.certificate_file, sign.key_file), "AUTH_CLI")
+
+
+def test_an_rsa_key_whose_numbers_do_not_hang_together(sign: Issued, tmp_path: Path) -> None:
+    """A damaged file: its public half is that of the certificate, what it signs nobody can verify."""
+    assert isinstance(sign.key, rsa.RSAPrivateKey)
+    numbers = sign.key.private_numbers()
+    damaged = rsa.RSAPrivateNumbers(
+        numbers.p, numbers.q, numbers.d + 2, numbers.dmp1 + 2, numbers.dmq1, numbers.iqmp, numbers.public_numbers
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+    file = tmp_path / "damaged.key"
+    file.write_bytes(
+        damaged.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+    )
+    with pytest.raises(BadKeyMaterial, match="not that of"):
+        load(replace(files(sign), key=file), "SIGN")
 
 
 @pytest.mark.parametrize(("start", "days", "text"), [(-3, -1, "expired on"), (1, 2, "not valid before")])
