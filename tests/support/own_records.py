@@ -28,8 +28,7 @@ _NUMBERS = itertools.count(100_000)
 def own_records(demo: RunningDemo) -> Iterator[RunningDemo]:
     """The same demonstration with records of one's own, empty, for its sample patients.
 
-    Whoever is paired with a record of ``demo`` is paired with the one in its place, and again with the first afterwards:
-    nobody holds two.
+    Whoever is paired with a record of ``demo`` is paired with the one in its place, and afterwards with the first.
     """
     others = {name: {**identity, "value": _another(identity["value"])} for name, identity in demo.patients.items()}
     _open(demo, {identity["value"]: others[name]["value"] for name, identity in demo.patients.items()})
@@ -60,7 +59,7 @@ def _open(demo: RunningDemo, others: dict[str, str]) -> None:
 
 
 def _pair(demo: RunningDemo, before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> None:
-    """Whoever the sample world pairs with the records of ``before`` is paired with those of ``after`` in their place."""
+    """The people of the sample world hold the records of ``after`` instead of ``before``: nobody holds two."""
     database = open_database(f"sqlite:///{demo.data / 'facade.db'}")
     try:
         pairings = Pairings(database)
