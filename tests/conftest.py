@@ -10,6 +10,28 @@ import pytest
 from tests.support.demo import RunningDemo, running_demo
 from tests.support.own_records import own_records
 
+# What takes minutes begins first: a processor must not stand idle at the end while the other is in the middle of it.
+LONGEST = (
+    "serving/test_serving_stop.py",
+    "clients/test_clients_schemathesis.py",
+    "faults/test_faults_writes.py",
+    "policy/test_policy_enumeration.py",
+    "leaks/test_leaks_routes.py",
+    "mail/test_mail_outages.py",
+    "preload/test_preload_life.py",
+    "supervision/test_supervision_http.py",
+    "scripts/test_scripts_bench.py",
+    "cli/test_cli_homologation.py",
+    "observability/test_observability_canaries.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others as they were found."""
+    here = Path(__file__).parent
+    order = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
 
 @pytest.fixture(scope="session")
 def shared_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
