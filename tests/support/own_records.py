@@ -37,6 +37,7 @@ def own_records(demo: RunningDemo) -> Iterator[RunningDemo]:
         yield replace(demo, patients=others)
     finally:
         _pair(demo, others, demo.patients)
+        _forget(demo, {identity["value"] for identity in others.values()})
 
 
 def _another(matricule: str) -> str:
@@ -54,6 +55,16 @@ def _open(demo: RunningDemo, others: dict[str, str]) -> None:
                 rows = db.execute(sa.select(table).where(table.c.ins.in_(others))).mappings().all()
                 copies = [{**row, "ins": others[row["ins"]]} for row in rows]
                 db.execute(sa.insert(table), copies)
+    finally:
+        records.close()
+
+
+def _forget(demo: RunningDemo, matricules: set[str]) -> None:
+    """Nobody is authorised on these records any longer: who lists theirs finds those still in use."""
+    records = store.Store(demo.data / DATABASE)
+    try:
+        with records.writing() as db:
+            db.execute(sa.delete(store.authorisations).where(store.authorisations.c.ins.in_(matricules)))
     finally:
         records.close()
 
