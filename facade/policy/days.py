@@ -7,7 +7,7 @@ decree 2017-292 (legal time of metropolitan France: UTC+1, UTC+2 in summer).
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import lru_cache
 
 
 def legal_day(now: datetime) -> date:
@@ -24,7 +24,7 @@ def legal_time(now: datetime) -> datetime:
     return (moment + timedelta(hours=2 if summer else 1)).replace(tzinfo=None)
 
 
-@cache
+@lru_cache
 def _last_sunday(year: int, month: int) -> datetime:
     """01:00 UTC on the last Sunday of a month of 31 days."""
     end = datetime(year, month, 31, 1, tzinfo=UTC)

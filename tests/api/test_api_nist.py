@@ -135,6 +135,12 @@ def test_the_patient_of_the_source_is_held_as_the_source_gave_it(demo: RunningDe
 
 
 @pytest.fixture(scope="module")
+def demo(shared_demo: RunningDemo) -> RunningDemo:
+    """With the records the demonstration began with: the samples name them."""
+    return shared_demo
+
+
+@pytest.fixture(scope="module")
 def dmp(demo: RunningDemo) -> Iterator[SoapGateway]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DMP_FACADE_CONFIG", str(demo.data / "facade.toml"))

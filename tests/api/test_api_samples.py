@@ -50,6 +50,12 @@ def code_of(concept: Resource) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
+def demo(shared_demo: RunningDemo) -> RunningDemo:
+    """With the records the demonstration began with: the samples name them."""
+    return shared_demo
+
+
+@pytest.fixture(scope="module")
 def published(demo: RunningDemo) -> dict[str, list[str]]:
     """Every sample published once, in the order of the table: the ids of its documents."""
     ids = {}

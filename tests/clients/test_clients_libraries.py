@@ -18,19 +18,12 @@ from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
 from fhirpy.base.searchset import Raw
 
 from tests.support.api import Resource, flags_of
-from tests.support.demo import LEVELS, MASKS, RunningDemo, ids_of, pdf, running_demo
+from tests.support.demo import LEVELS, MASKS, RunningDemo, ids_of, pdf
 from tests.support.node import needs_node, run_node
 
 WRITER = "author-doctor"
 LABELS = [{"coding": [{"system": LEVELS, "code": "N"}]}, {"coding": [{"system": MASKS, "code": "MASQUE_PS"}]}]
 JSON_PATCH = [{"op": "replace", "path": "/securityLabel", "value": LABELS}]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    """A demonstration of its own: clients read whole records page by page, two documents each."""
-    with running_demo(tmp_path_factory.mktemp("clients")) as running:
-        yield running
 
 
 def _whole(demo: RunningDemo) -> list[str]:

@@ -26,9 +26,9 @@ def withdraw(demo: RunningDemo, persona: str, consent_id: str) -> None:
 
 
 def test_an_opposition_to_feeding_blocks_persons_and_machines_until_withdrawn(
-    fresh_demo: RunningDemo, statement: Statement
+    untouched: RunningDemo, statement: Statement
 ) -> None:
-    demo = fresh_demo
+    demo = untouched
     opposed = record(demo, "nurse", statement(demo, "adult", "opposition-feeding"))
     sent = len(demo.log())
     for persona in ("author-doctor", "nurse", "structure"):
@@ -55,9 +55,9 @@ def reading(demo: RunningDemo, persona: str, document: str, headers: dict[str, s
 
 
 def test_an_opposition_to_consultation_closes_the_record_to_the_structure(
-    fresh_demo: RunningDemo, statement: Statement
+    untouched: RunningDemo, statement: Statement
 ) -> None:
-    demo = fresh_demo
+    demo = untouched
     document = demo.publish("author-doctor", "adult")["id"]
     opposed = record(demo, "nurse", statement(demo, "adult", "opposition-consultation"))
     sent = len(demo.log())
@@ -70,8 +70,8 @@ def test_an_opposition_to_consultation_closes_the_record_to_the_structure(
     assert reading(demo, "nurse", document) == {200}
 
 
-def test_the_treating_doctor_is_no_exception(fresh_demo: RunningDemo, statement: Statement) -> None:
-    demo = fresh_demo
+def test_the_treating_doctor_is_no_exception(untouched: RunningDemo, statement: Statement) -> None:
+    demo = untouched
     document = demo.publish("author-doctor", "adult")["id"]
     assert reading(demo, "treating-doctor", document) == {200}
     opposed = record(demo, "treating-doctor", statement(demo, "adult", "opposition-consultation"))
@@ -80,8 +80,8 @@ def test_the_treating_doctor_is_no_exception(fresh_demo: RunningDemo, statement:
     assert reading(demo, "treating-doctor", document) == {200}
 
 
-def test_an_opposition_to_one_professional_stops_that_one_only(fresh_demo: RunningDemo, statement: Statement) -> None:
-    demo = fresh_demo
+def test_an_opposition_to_one_professional_stops_that_one_only(untouched: RunningDemo, statement: Statement) -> None:
+    demo = untouched
     document = demo.publish("author-doctor", "adult")["id"]
     actor = {
         "role": {"coding": [{"code": "PRCP"}]},

@@ -43,8 +43,8 @@ def said(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def opposition(consent_demo: RunningDemo, statement: Statement) -> dict[str, Any]:
-    answer = consent_demo.post("nurse", "/Consent", statement(consent_demo, "absent", "opposition-feeding"))
+def opposition(untouched: RunningDemo, statement: Statement) -> dict[str, Any]:
+    answer = untouched.post("nurse", "/Consent", statement(untouched, "absent", "opposition-feeding"))
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
     return made
@@ -52,47 +52,47 @@ def opposition(consent_demo: RunningDemo, statement: Statement) -> dict[str, Any
 
 @pytest.mark.parametrize("category", ["opposition-feeding", "information-given"])
 def test_a_repeated_statement_is_recorded_once_for_its_key_and_caller(
-    consent_demo: RunningDemo, statement: Statement, category: str
+    untouched: RunningDemo, statement: Statement, category: str
 ) -> None:
     extension = {"extension": information("letter")} if category == "information-given" else {}
-    given = statement(consent_demo, "absent", category, **extension)
-    before, key = len(found(consent_demo, "nurse", "absent")), f"key-{category}"
-    first, second = (consent_demo.post("nurse", "/Consent", given, Idempotency_Key=key) for _ in range(2))
+    given = statement(untouched, "absent", category, **extension)
+    before, key = len(found(untouched, "nurse", "absent")), f"key-{category}"
+    first, second = (untouched.post("nurse", "/Consent", given, Idempotency_Key=key) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201), second.text
     assert first.json() == second.json()
-    another = statement(consent_demo, "minor", category, **extension)
-    refused = consent_demo.post("nurse", "/Consent", another, Idempotency_Key=key)
+    another = statement(untouched, "minor", category, **extension)
+    refused = untouched.post("nurse", "/Consent", another, Idempotency_Key=key)
     assert (refused.status_code, codes_of(refused)) == (422, ["publication.idempotency-mismatch"])
-    theirs = consent_demo.post("structure", "/Consent", given, Idempotency_Key=key)
+    theirs = untouched.post("structure", "/Consent", given, Idempotency_Key=key)
     assert theirs.json()["id"] != first.json()["id"]
-    assert len(found(consent_demo, "nurse", "absent")) == before + 2
+    assert len(found(untouched, "nurse", "absent")) == before + 2
 
 
-def test_a_statement_comes_back_with_an_address_and_a_version(consent_demo: RunningDemo, statement: Statement) -> None:
-    sent = len(consent_demo.log())
-    given = statement(consent_demo, "absent", "opposition-feeding")
+def test_a_statement_comes_back_with_an_address_and_a_version(untouched: RunningDemo, statement: Statement) -> None:
+    sent = len(untouched.log())
+    given = statement(untouched, "absent", "opposition-feeding")
     given["category"][0]["coding"][0].pop("system")
-    made = consent_demo.post("structure", "/Consent", given)
+    made = untouched.post("structure", "/Consent", given)
     assert (made.status_code, made.headers["ETag"]) == (201, 'W/"1"')
-    read = consent_demo.call("nurse", "GET", made.headers["Location"])
+    read = untouched.call("nurse", "GET", made.headers["Location"])
     assert (read.status_code, read.headers["ETag"]) == (200, 'W/"1"')
     assert read.json() == made.json()
     assert made.json()["category"] == [
         {"coding": [{"system": "urn:dmp-facade:consent-category", "code": "opposition-feeding"}]}
     ]
     get_fhir_model_class("Consent").model_validate(made.json())
-    assert len(consent_demo.log()) == sent, "a statement kept here needs no DMP"
+    assert len(untouched.log()) == sent, "a statement kept here needs no DMP"
 
 
-def test_minimal_is_minimal(consent_demo: RunningDemo, statement: Statement) -> None:
-    given = statement(consent_demo, "absent", "opposition-feeding")
+def test_minimal_is_minimal(untouched: RunningDemo, statement: Statement) -> None:
+    given = statement(untouched, "absent", "opposition-feeding")
     headers = {"Content-Type": FHIR_JSON, "Prefer": "return=minimal"}
-    made = consent_demo.call("nurse", "POST", "/Consent", data=json.dumps(given), headers=headers)
+    made = untouched.call("nurse", "POST", "/Consent", data=json.dumps(given), headers=headers)
     assert (made.status_code, made.content, made.headers["ETag"]) == (201, b"", 'W/"1"')
 
 
-def test_it_is_found_by_patient_category_status_and_id(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
-    demo, own = consent_demo, opposition["id"]
+def test_it_is_found_by_patient_category_status_and_id(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
+    demo, own = untouched, opposition["id"]
 
     def ids(**params: str) -> list[str]:
         return [each["id"] for each in found(demo, "nurse", "absent", **params)]
@@ -111,14 +111,14 @@ def test_it_is_found_by_patient_category_status_and_id(consent_demo: RunningDemo
     assert demo.patients["absent"]["value"] not in by_reference["link"][0]["url"]
 
 
-def test_pages_add_up_to_the_whole(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
+def test_pages_add_up_to_the_whole(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
     del opposition
-    every = [each["id"] for each in found(consent_demo, "nurse", "absent")]
-    query = {"patient.identifier": consent_demo.ins("absent"), "category": LOCAL, "_count": "1"}
-    url: str | None = f"{consent_demo.fhir}/Consent"
+    every = [each["id"] for each in found(untouched, "nurse", "absent")]
+    query = {"patient.identifier": untouched.ins("absent"), "category": LOCAL, "_count": "1"}
+    url: str | None = f"{untouched.fhir}/Consent"
     paged: list[str] = []
     while url:
-        bundle = consent_demo.call("nurse", "GET", url, params=query if not paged else None).json()
+        bundle = untouched.call("nurse", "GET", url, params=query if not paged else None).json()
         assert bundle["total"] == len(every)
         paged += [entry["resource"]["id"] for entry in bundle["entry"]]
         url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), None)
@@ -137,24 +137,24 @@ def test_pages_add_up_to_the_whole(consent_demo: RunningDemo, opposition: dict[s
     ],
 )
 def test_a_search_that_means_nothing_is_refused(
-    consent_demo: RunningDemo, params: dict[str, str], status: int, code: str
+    untouched: RunningDemo, params: dict[str, str], status: int, code: str
 ) -> None:
-    given = {name: consent_demo.ins(value) if name == "patient.identifier" else value for name, value in params.items()}
-    answer = consent_demo.call("nurse", "GET", "/Consent", params=given)
+    given = {name: untouched.ins(value) if name == "patient.identifier" else value for name, value in params.items()}
+    answer = untouched.call("nurse", "GET", "/Consent", params=given)
     assert (answer.status_code, codes_of(answer)) == (status, [code])
 
 
-def test_two_patients_in_one_search_are_refused(consent_demo: RunningDemo) -> None:
-    query = [("patient.identifier", consent_demo.ins("adult")), ("patient.identifier", consent_demo.ins("minor"))]
-    answer = consent_demo.call("nurse", "GET", "/Consent", params=query)
+def test_two_patients_in_one_search_are_refused(untouched: RunningDemo) -> None:
+    query = [("patient.identifier", untouched.ins("adult")), ("patient.identifier", untouched.ins("minor"))]
+    answer = untouched.call("nurse", "GET", "/Consent", params=query)
     assert (answer.status_code, codes_of(answer)) == (400, ["search.patient-several"])
 
 
-def test_an_unknown_parameter_is_ignored_and_said_so_or_refused(consent_demo: RunningDemo) -> None:
-    query = {"patient.identifier": consent_demo.ins("absent"), "category": LOCAL, "period": "2026"}
-    lenient = consent_demo.call("nurse", "GET", "/Consent", params=query)
+def test_an_unknown_parameter_is_ignored_and_said_so_or_refused(untouched: RunningDemo) -> None:
+    query = {"patient.identifier": untouched.ins("absent"), "category": LOCAL, "period": "2026"}
+    lenient = untouched.call("nurse", "GET", "/Consent", params=query)
     assert codes_of_last(lenient) == ["search.parameter-ignored"]
-    strict = consent_demo.call("nurse", "GET", "/Consent", params=query, headers={"Prefer": "handling=strict"})
+    strict = untouched.call("nurse", "GET", "/Consent", params=query, headers={"Prefer": "handling=strict"})
     assert (strict.status_code, codes_of(strict)) == (400, ["search.parameter-unknown"])
 
 
@@ -163,8 +163,8 @@ def codes_of_last(answer: requests.Response) -> list[str]:
     return [issue["details"]["coding"][0]["code"] for issue in issues]
 
 
-def test_every_change_is_a_version_that_stays_readable(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
-    demo, path = consent_demo, f"/Consent/{opposition['id']}"
+def test_every_change_is_a_version_that_stays_readable(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
+    demo, path = untouched, f"/Consent/{opposition['id']}"
     inactive = put(demo, "nurse", opposition | {"status": "inactive"}, 'W/"1"')
     assert (inactive.status_code, inactive.headers["ETag"], inactive.json()["status"]) == (200, 'W/"2"', "inactive")
     again = put(demo, "author-doctor", opposition, 'W/"2"')
@@ -183,27 +183,27 @@ def test_every_change_is_a_version_that_stays_readable(consent_demo: RunningDemo
         assert (answer.status_code, codes_of(answer)) == (404, ["resource.unknown"])
 
 
-def test_withdrawing_twice_is_withdrawing_once(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
+def test_withdrawing_twice_is_withdrawing_once(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
     path = f"/Consent/{opposition['id']}"
-    answers = [consent_demo.call("nurse", "DELETE", path) for _ in range(2)]
+    answers = [untouched.call("nurse", "DELETE", path) for _ in range(2)]
     assert [(answer.status_code, answer.headers["ETag"]) for answer in answers] == [(200, 'W/"2"')] * 2
 
 
-def test_an_outdated_version_changes_nothing(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
-    put(consent_demo, "nurse", opposition, 'W/"1"')
+def test_an_outdated_version_changes_nothing(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
+    put(untouched, "nurse", opposition, 'W/"1"')
     for answer in (
-        put(consent_demo, "nurse", opposition | {"status": "inactive"}, 'W/"1"'),
-        consent_demo.call("nurse", "DELETE", f"/Consent/{opposition['id']}", headers={"If-Match": 'W/"1"'}),
+        put(untouched, "nurse", opposition | {"status": "inactive"}, 'W/"1"'),
+        untouched.call("nurse", "DELETE", f"/Consent/{opposition['id']}", headers={"If-Match": 'W/"1"'}),
     ):
         assert (answer.status_code, codes_of(answer)) == (412, ["consent.version-conflict"])
-    assert put(consent_demo, "nurse", opposition, "2").status_code == 400
-    read = consent_demo.call("nurse", "GET", f"/Consent/{opposition['id']}")
+    assert put(untouched, "nurse", opposition, "2").status_code == 400
+    read = untouched.call("nurse", "GET", f"/Consent/{opposition['id']}")
     assert (read.headers["ETag"], read.json()["status"]) == ('W/"2"', "active")
 
 
-def test_of_many_changes_at_once_one_wins(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
+def test_of_many_changes_at_once_one_wins(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: put(consent_demo, "nurse", opposition, 'W/"1"').status_code, range(6)))
+        answers = list(pool.map(lambda _: put(untouched, "nurse", opposition, 'W/"1"').status_code, range(6)))
     assert sorted(answers) == [200, 412, 412, 412, 412, 412]
 
 
@@ -219,23 +219,23 @@ def test_of_many_changes_at_once_one_wins(consent_demo: RunningDemo, opposition:
     ],
 )
 def test_what_a_statement_is_about_never_changes(
-    consent_demo: RunningDemo, opposition: dict[str, Any], change: dict[str, Any], code: str
+    untouched: RunningDemo, opposition: dict[str, Any], change: dict[str, Any], code: str
 ) -> None:
     if "organization" in change:
         elsewhere = {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1999999999"}
         change = {"organization": [{"identifier": elsewhere}]}
-    answer = put(consent_demo, "nurse", opposition | change, path=f"/Consent/{opposition['id']}")
+    answer = put(untouched, "nurse", opposition | change, path=f"/Consent/{opposition['id']}")
     assert codes_of(answer) == [code], answer.text
-    assert consent_demo.call("nurse", "GET", f"/Consent/{opposition['id']}").headers["ETag"] == 'W/"1"'
+    assert untouched.call("nurse", "GET", f"/Consent/{opposition['id']}").headers["ETag"] == 'W/"1"'
 
 
-def test_nor_does_its_patient(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
-    other = opposition | {"patient": {"identifier": consent_demo.patients["closed"]}}
-    assert codes_of(put(consent_demo, "nurse", other)) == ["consent.subject-changed"]
+def test_nor_does_its_patient(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
+    other = opposition | {"patient": {"identifier": untouched.patients["closed"]}}
+    assert codes_of(put(untouched, "nurse", other)) == ["consent.subject-changed"]
 
 
-def test_a_statement_of_another_structure_does_not_exist(consent_demo: RunningDemo, opposition: dict[str, Any]) -> None:
-    demo, own = consent_demo, opposition["id"]
+def test_a_statement_of_another_structure_does_not_exist(untouched: RunningDemo, opposition: dict[str, Any]) -> None:
+    demo, own = untouched, opposition["id"]
     assert own not in [each["id"] for each in found(demo, "other-doctor", "absent")]
     unknown = "00000000-0000-4000-8000-000000000000"
     for method, suffix in (("GET", ""), ("GET", "/_history"), ("GET", "/_history/1"), ("DELETE", ""), ("PUT", "")):
@@ -252,9 +252,9 @@ def test_a_statement_of_another_structure_does_not_exist(consent_demo: RunningDe
 
 
 def test_a_patient_reads_those_of_every_structure_and_nobody_elses(
-    consent_demo: RunningDemo, statement: Statement
+    untouched: RunningDemo, statement: Statement
 ) -> None:
-    demo = consent_demo
+    demo = untouched
     given = statement(demo, "adult", "information-given", extension=information("face-to-face"))
     made = [demo.post(persona, "/Consent", given).json()["id"] for persona in ("nurse", "other-doctor")]
     assert set(made) <= {each["id"] for each in found(demo, "patient-adult", "adult")}
@@ -264,12 +264,12 @@ def test_a_patient_reads_those_of_every_structure_and_nobody_elses(
     assert refused.status_code == 403, "what a patient states to a structure is recorded by the structure"
 
 
-def test_information_is_recorded_with_case_channel_and_time(consent_demo: RunningDemo, statement: Statement) -> None:
+def test_information_is_recorded_with_case_channel_and_time(untouched: RunningDemo, statement: Statement) -> None:
     when = (datetime.now(UTC) - timedelta(days=2)).replace(microsecond=0)
     given = statement(
-        consent_demo, "closed", "information-given", extension=information("telephone", "2"), dateTime=when.isoformat()
+        untouched, "closed", "information-given", extension=information("telephone", "2"), dateTime=when.isoformat()
     )
-    made = consent_demo.post("nurse", "/Consent", given).json()
+    made = untouched.post("nurse", "/Consent", given).json()
     assert datetime.fromisoformat(made["dateTime"]) == when
     assert said(made) == {CHANNEL: "telephone", CASE: "2", NON_OPPOSITION: True}
 
@@ -287,16 +287,16 @@ def test_information_is_recorded_with_case_channel_and_time(consent_demo: Runnin
     ],
 )
 def test_information_that_cannot_be_so_is_refused(
-    consent_demo: RunningDemo, statement: Statement, extension: list[Any], more: dict[str, Any], code: str
+    untouched: RunningDemo, statement: Statement, extension: list[Any], more: dict[str, Any], code: str
 ) -> None:
     changes = more | ({"extension": extension} if extension else {})
-    answer = consent_demo.post("nurse", "/Consent", statement(consent_demo, "closed", "information-given", **changes))
+    answer = untouched.post("nurse", "/Consent", statement(untouched, "closed", "information-given", **changes))
     assert answer.status_code == 422
     assert code in codes_of(answer), answer.text
 
 
-def test_a_letter_is_not_yet_non_opposition(fresh_demo: RunningDemo, statement: Statement) -> None:
-    demo = fresh_demo
+def test_a_letter_is_not_yet_non_opposition(untouched: RunningDemo, statement: Statement) -> None:
+    demo = untouched
 
     def inform(channel: str, days_ago: int, persona: str = "nurse") -> dict[str, Any]:
         when = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat(timespec="seconds")
@@ -329,11 +329,9 @@ def test_a_letter_is_not_yet_non_opposition(fresh_demo: RunningDemo, statement: 
 
 
 @pytest.mark.parametrize("params", [{"_summary": "count"}, {"_count": "0"}], ids=str)
-def test_a_total_alone_has_no_page(
-    consent_demo: RunningDemo, opposition: dict[str, Any], params: dict[str, str]
-) -> None:
-    query = {"patient.identifier": consent_demo.ins("absent"), "category": LOCAL, **params}
-    bundle = consent_demo.call("nurse", "GET", "/Consent", params=query).json()
-    assert bundle["total"] == len(found(consent_demo, "nurse", "absent", _count="200")) > 0
+def test_a_total_alone_has_no_page(untouched: RunningDemo, opposition: dict[str, Any], params: dict[str, str]) -> None:
+    query = {"patient.identifier": untouched.ins("absent"), "category": LOCAL, **params}
+    bundle = untouched.call("nurse", "GET", "/Consent", params=query).json()
+    assert bundle["total"] == len(found(untouched, "nurse", "absent", _count="200")) > 0
     assert "entry" not in bundle
     assert [link["relation"] for link in bundle["link"]] == ["self"]

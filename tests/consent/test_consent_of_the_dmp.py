@@ -47,9 +47,9 @@ def transactions(demo: RunningDemo, since: int) -> list[str]:
 
 
 def test_an_authorisation_is_declared_by_an_explicit_act_and_taken_back(
-    fresh_demo: RunningDemo, statement: Statement
+    untouched: RunningDemo, statement: Statement
 ) -> None:
-    demo, persona = fresh_demo, "unauthorised-doctor"
+    demo, persona = untouched, "unauthorised-doctor"
     assert demo.search(persona, "adult").status_code == 403
     assert not any("setAuthorization" in line for line in transactions(demo, 0)), "never by itself"
     assert people(held(demo, persona, "adult"), "authorisation") == []
@@ -76,8 +76,8 @@ def test_an_authorisation_is_declared_by_an_explicit_act_and_taken_back(
     assert demo.call(persona, "GET", made.headers["Location"]).status_code == 404
 
 
-def test_each_transaction_leaves_its_trace(fresh_demo: RunningDemo, statement: Statement) -> None:
-    demo = fresh_demo
+def test_each_transaction_leaves_its_trace(untouched: RunningDemo, statement: Statement) -> None:
+    demo = untouched
     demo.post("unauthorised-doctor", "/Consent", statement(demo, "adult", "authorisation"))
     assert held(demo, "unauthorised-doctor", "adult")
     answer = demo.call("patient-adult", "GET", "/AuditEvent", params={"patient.identifier": demo.ins("adult")})
@@ -135,8 +135,8 @@ def test_an_authorisation_for_somebody_else_is_refused(demo: RunningDemo, statem
     assert codes_of(own) == ["consent.status"]
 
 
-def test_an_opposition_to_consultation_stops_a_declaration(fresh_demo: RunningDemo, statement: Statement) -> None:
-    demo = fresh_demo
+def test_an_opposition_to_consultation_stops_a_declaration(untouched: RunningDemo, statement: Statement) -> None:
+    demo = untouched
     opposed = demo.post("unauthorised-doctor", "/Consent", statement(demo, "adult", "opposition-consultation"))
     assert opposed.status_code == 201
     answer = demo.post("unauthorised-doctor", "/Consent", statement(demo, "adult", "authorisation"))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from facade.embedded.misbehaviour import behave, order
 from tests.consent.conftest import Statement
@@ -11,12 +14,18 @@ from tests.support.demo import RunningDemo, codes_of
 PERSONA = "unauthorised-doctor"
 
 
+@pytest.fixture(autouse=True)
+def honest_afterwards(untouched: RunningDemo) -> Iterator[None]:
+    yield
+    behave(untouched.data)
+
+
 def rule(transaction: str, what: str, **more: Any) -> dict[str, Any]:
     return {"transaction": transaction, "what": what, "times": None, **more}
 
 
-def test_a_declaration_whose_answer_was_lost_is_looked_up(fresh_demo: RunningDemo, statement: Statement) -> None:
-    demo = fresh_demo
+def test_a_declaration_whose_answer_was_lost_is_looked_up(untouched: RunningDemo, statement: Statement) -> None:
+    demo = untouched
     order(demo.data, [rule("TD0.3", "close-after")])
     made = demo.post(PERSONA, "/Consent", statement(demo, "adult", "authorisation"))
     assert (made.status_code, made.json().get("status")) == (201, "active"), made.text
@@ -25,8 +34,8 @@ def test_a_declaration_whose_answer_was_lost_is_looked_up(fresh_demo: RunningDem
     assert demo.search(PERSONA, "adult").status_code == 403
 
 
-def test_a_declaration_that_did_not_arrive_is_not_claimed(fresh_demo: RunningDemo, statement: Statement) -> None:
-    demo = fresh_demo
+def test_a_declaration_that_did_not_arrive_is_not_claimed(untouched: RunningDemo, statement: Statement) -> None:
+    demo = untouched
     order(demo.data, [rule("TD0.3", "close-before")])
     answer = demo.post(PERSONA, "/Consent", statement(demo, "adult", "authorisation"))
     assert answer.status_code == 503, answer.text
@@ -34,8 +43,8 @@ def test_a_declaration_that_did_not_arrive_is_not_claimed(fresh_demo: RunningDem
     assert demo.search(PERSONA, "adult").status_code == 403
 
 
-def test_a_list_the_dmp_refuses_leaves_the_own_authorisation_and_a_warning(fresh_demo: RunningDemo) -> None:
-    demo = fresh_demo
+def test_a_list_the_dmp_refuses_leaves_the_own_authorisation_and_a_warning(untouched: RunningDemo) -> None:
+    demo = untouched
     order(demo.data, [rule("TD1.6", "soap-fault-before", code="Receiver")])
     query = {"patient.identifier": demo.ins("adult"), "category": "authorisation,blocked"}
     answer = demo.call("nurse", "GET", "/Consent", params=query)
@@ -48,9 +57,9 @@ def test_a_list_the_dmp_refuses_leaves_the_own_authorisation_and_a_warning(fresh
 
 
 def test_a_silent_dmp_is_said_so_and_what_is_kept_here_stays_readable(
-    fresh_demo: RunningDemo, statement: Statement
+    untouched: RunningDemo, statement: Statement
 ) -> None:
-    demo = fresh_demo
+    demo = untouched
     assert demo.post("nurse", "/Consent", statement(demo, "adult", "opposition-feeding")).status_code == 201
     order(demo.data, [rule("*", "close-before")])
     everything = demo.call("nurse", "GET", "/Consent", params={"patient.identifier": demo.ins("adult")})

@@ -1,15 +1,13 @@
-"""A demonstration of the console's own."""
+"""Whoever visits the console chooses among the records the demonstration began with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.demo import RunningDemo, running_demo
+from tests.support.demo import RunningDemo
 
 
-@pytest.fixture(scope="session")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    with running_demo(tmp_path_factory.mktemp("console")) as running:
-        yield running
+@pytest.fixture
+def shown(shared_demo: RunningDemo) -> RunningDemo:
+    """The shared demonstration with the records its console offers."""
+    return shared_demo

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,8 +31,8 @@ def _opposition(demo: RunningDemo, patient: str, category: str = "opposition-fee
     }
 
 
-def test_an_opposition_to_feeding_blocks_publication_before_the_dmp_is_asked(fresh_demo: RunningDemo) -> None:
-    demo = fresh_demo
+def test_an_opposition_to_feeding_blocks_publication_before_the_dmp_is_asked(untouched: RunningDemo) -> None:
+    demo = untouched
     recorded = demo.post("nurse", "/Consent", _opposition(demo, "objector"))
     assert recorded.status_code == 201, recorded.text
     sent = len(demo.log())
@@ -262,21 +263,28 @@ def test_the_worklist_needs_two_factors(demo: RunningDemo) -> None:
     [("/DocumentReference", {"status": "current"}), ("/DocumentReference/{id}", {}), ("/Binary/{id}", {})],
 )
 def test_an_answer_whose_trace_cannot_be_written_is_withheld(
-    fresh_demo: RunningDemo, path: str, params: dict[str, str]
+    demo: RunningDemo, path: str, params: dict[str, str]
 ) -> None:
-    demo = fresh_demo
     document = demo.publish("author-doctor", "adult")["id"]
     query = {**params, "patient.identifier": demo.ins("adult")} if params else {}
     ask = path.format(id=document)
-    with closing(sqlite3.connect(demo.data / "facade.db")) as database:
-        database.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON traces BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-        )
+    with _no_room_for_traces(demo):
         refused = demo.call("nurse", "GET", ask, params=query)
         assert (refused.status_code, codes_of(refused)) == (503, ["trace.unavailable"])
         assert "Retry-After" in refused.headers
         assert document not in refused.text
         worklist = demo.call("author-doctor", "GET", "/DocumentReference/$still-hidden")
         assert (worklist.status_code, codes_of(worklist)) == (503, ["trace.unavailable"])
-        database.execute("DROP TRIGGER full")
     assert demo.call("nurse", "GET", ask, params=query).status_code == 200
+
+
+@contextmanager
+def _no_room_for_traces(demo: RunningDemo) -> Iterator[None]:
+    with closing(sqlite3.connect(demo.data / "facade.db", timeout=20)) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON traces BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+        try:
+            yield
+        finally:
+            database.execute("DROP TRIGGER full")

@@ -11,7 +11,8 @@ import pytest
 
 from facade.embedded.misbehaviour import KINDS, behave, order
 from tests.support.api import submission
-from tests.support.demo import RunningDemo, codes_of, ids_of, pdf, running_demo
+from tests.support.demo import RunningDemo, codes_of, ids_of, pdf
+from tests.support.own_records import own_records
 
 MADE = ("List", "DocumentReference")
 # fault, how many times it happens (None: always), status and code a search is answered with
@@ -40,8 +41,8 @@ HERE = sorted(Path(__file__).parent.glob("test_*.py"))
 
 
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    with running_demo(tmp_path_factory.mktemp("faulty")) as running:
+def faulty(failing_demo: RunningDemo) -> Iterator[RunningDemo]:
+    with own_records(failing_demo) as running:
         for patient in ("minor", "adult"):
             running.publish("author-doctor", patient)
             assert running.search("nurse", patient).status_code == 200

@@ -65,10 +65,13 @@ def test_a_stranger_to_the_record_is_refused_its_lots(demo: RunningDemo, gateway
     assert refused.value.code == "DMPAccessDeniedByRightsService"
 
 
-def test_the_records_a_professional_is_authorised_on(demo: RunningDemo, gateway: SoapGateway) -> None:
+def test_the_records_a_professional_is_authorised_on(
+    shared_demo: RunningDemo, demo: RunningDemo, gateway: SoapGateway
+) -> None:
     since = XdsTime("20240101000000")
     mine = {each.patient.value for each in gateway.list_records(session(demo, NURSE), since, RecordDate.AUTHORISATION)}
-    assert mine == {demo.patients[name]["value"] for name in ("adult", "minor", "objector")}
+    open_ones = ("adult", "minor", "objector")
+    assert mine == {each.patients[name]["value"] for each in (shared_demo, demo) for name in open_ones}
     assert gateway.list_records(session(demo, STRANGER), since, RecordDate.AUTHORISATION) == ()
 
 

@@ -29,8 +29,8 @@ def _opposition(demo: RunningDemo, patient: str, category: str, professional: st
 
 
 @pytest.mark.parametrize("reader", ["patient-adult", "representative-minor", "catalogue-app"])
-def test_a_consent_of_a_foreign_record_answers_as_none(fresh_demo: RunningDemo, reader: str) -> None:
-    demo = fresh_demo
+def test_a_consent_of_a_foreign_record_answers_as_none(untouched: RunningDemo, reader: str) -> None:
+    demo = untouched
     made = demo.post("nurse", "/Consent", _opposition(demo, "objector", "opposition-feeding"))
     assert made.status_code == 201
     answers = [demo.call(reader, "GET", f"/Consent/{each}") for each in (made.json()["id"], str(uuid.uuid4()))]
@@ -38,8 +38,8 @@ def test_a_consent_of_a_foreign_record_answers_as_none(fresh_demo: RunningDemo, 
     assert answers[0].text == answers[1].text
 
 
-def test_nobody_shuts_a_professional_of_another_structure_out(fresh_demo: RunningDemo) -> None:
-    demo = fresh_demo
+def test_nobody_shuts_a_professional_of_another_structure_out(untouched: RunningDemo) -> None:
+    demo = untouched
     assert demo.search("treating-doctor", "minor").status_code == 200
     resource = _opposition(demo, "minor", "opposition-consultation", _TREATING)
     demo.post("unauthorised-doctor", "/Consent", resource)

@@ -90,8 +90,7 @@ def test_a_body_of_many_empty_elements_is_refused_soon(demo: RunningDemo) -> Non
     assert time.monotonic() - began < 2.0
 
 
-def test_bodies_that_never_come_do_not_stop_the_others(fresh_demo: RunningDemo) -> None:
-    demo = fresh_demo
+def test_bodies_that_never_come_do_not_stop_the_others(demo: RunningDemo) -> None:
     address = urlparse(demo.fhir)
     head = (
         "POST /fhir/DocumentReference HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\n"

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from facade.cli import main
-from tests.mail.test_mail_sending import WRITER, box, resumed, send, stopped
+from tests.mail.test_mail_sending import WRITER, box, halted, send
 from tests.support.demo import RunningDemo
 from tests.support.mail import business, reason, received, settled, task, tasks_of
 from tests.support.mail_reports import dsn, mdn
@@ -121,43 +121,38 @@ def test_a_notification_that_cannot_be_noted_now_is_left_to_the_mail_server(demo
     assert done.returncode == os.EX_TEMPFAIL
 
 
-def test_senders_killed_at_any_moment_send_each_message_once_or_tell_that_nobody_knows(fresh_demo: RunningDemo) -> None:
+def test_senders_killed_at_any_moment_send_each_message_once_or_tell_that_nobody_knows(demo: RunningDemo) -> None:
     """kill -9 at many moments, with a server that takes two seconds to answer the end of the data of some."""
-    demo = fresh_demo
-    stopped(demo)
-    addresses = [box("slow" if number % 3 == 0 else "dr") for number in range(9)]
-    task_ids = [sent_to(demo, address) for address in addresses]
-    for pause in (1.6, 2.0, 2.4, 2.8):
-        with sender(demo) as process:
-            try:
-                process.wait(pause)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-    resumed(demo)
+    with halted(demo):
+        addresses = [box("slow" if number % 3 == 0 else "dr") for number in range(9)]
+        task_ids = [sent_to(demo, address) for address in addresses]
+        for pause in (1.6, 2.0, 2.4, 2.8):
+            with sender(demo) as process:
+                try:
+                    process.wait(pause)
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
     for task_id, address in zip(task_ids, addresses, strict=True):
         found = settled(demo, WRITER, task_id, "completed", "on-hold", patience=90.0)
         mails = len(received(demo, address))
         assert mails == 1 or (mails == 0 and found["status"] == "on-hold"), (found["status"], mails)
 
 
-def test_two_senders_share_the_work_and_no_message(fresh_demo: RunningDemo) -> None:
-    demo = fresh_demo
-    stopped(demo)
-    addresses = [box() for _ in range(8)]
-    task_ids = [sent_to(demo, address) for address in addresses]
-    with sender(demo), sender(demo):
-        for task_id in task_ids:
-            assert settled(demo, WRITER, task_id, patience=90.0)["status"] == "completed"
-    resumed(demo)
+def test_two_senders_share_the_work_and_no_message(demo: RunningDemo) -> None:
+    with halted(demo):
+        addresses = [box() for _ in range(8)]
+        task_ids = [sent_to(demo, address) for address in addresses]
+        with sender(demo), sender(demo):
+            for task_id in task_ids:
+                assert settled(demo, WRITER, task_id, patience=90.0)["status"] == "completed"
     assert [len(received(demo, address)) for address in addresses] == [1] * 8
 
 
-def test_a_server_that_hangs_delays_and_loses_nothing(fresh_demo: RunningDemo) -> None:
-    demo, to = fresh_demo, box()
-    os.kill(demo.pid("mail"), signal.SIGSTOP)
-    task_id = sent_to(demo, to)
-    time.sleep(2.0)
-    assert task(demo, WRITER, task_id)["status"] in ("requested", "in-progress")
-    os.kill(demo.pid("mail"), signal.SIGCONT)
+def test_a_server_that_hangs_delays_and_loses_nothing(demo: RunningDemo) -> None:
+    to = box()
+    with halted(demo, "mail"):
+        task_id = sent_to(demo, to)
+        time.sleep(2.0)
+        assert task(demo, WRITER, task_id)["status"] in ("requested", "in-progress")
     assert settled(demo, WRITER, task_id)["status"] == "completed"
     assert len(received(demo, to)) == 1

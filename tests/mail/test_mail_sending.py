@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -243,16 +247,15 @@ def test_a_repeated_request_is_not_sent_twice(demo: RunningDemo) -> None:
     assert len(received(demo, to)) == 1
 
 
-def test_what_is_masked_between_the_request_and_its_leaving_does_not_leave(fresh_demo: RunningDemo) -> None:
-    demo, to = fresh_demo, box()
-    stopped(demo)
-    document = demo.publish(WRITER, "adult")["id"]
-    other = demo.publish(WRITER, "adult")["id"]
-    (masked,) = tasks_of(send(demo, "other-doctor", document, recipients=[to]))
-    (withdrawn,) = tasks_of(send(demo, WRITER, other, recipients=[to]))
-    assert demo.label(WRITER, document, "MASQUE_PS").status_code == 200
-    assert demo.call(WRITER, "DELETE", f"/DocumentReference/{other}").status_code == 200
-    resumed(demo)
+def test_what_is_masked_between_the_request_and_its_leaving_does_not_leave(demo: RunningDemo) -> None:
+    to = box()
+    with halted(demo):
+        document = demo.publish(WRITER, "adult")["id"]
+        other = demo.publish(WRITER, "adult")["id"]
+        (masked,) = tasks_of(send(demo, "other-doctor", document, recipients=[to]))
+        (withdrawn,) = tasks_of(send(demo, WRITER, other, recipients=[to]))
+        assert demo.label(WRITER, document, "MASQUE_PS").status_code == 200
+        assert demo.call(WRITER, "DELETE", f"/DocumentReference/{other}").status_code == 200
     # To the one who asked it no longer exists: neither that it was masked nor that it is there is told.
     for persona, asked in (("other-doctor", masked), (WRITER, withdrawn)):
         found = settled(demo, persona, asked["id"])
@@ -263,32 +266,27 @@ def test_what_is_masked_between_the_request_and_its_leaving_does_not_leave(fresh
 
 
 def test_a_change_that_still_allows_it_is_not_sent_under_metadata_that_are_no_longer_true(
-    fresh_demo: RunningDemo,
+    demo: RunningDemo,
 ) -> None:
-    demo, to = fresh_demo, box()
-    stopped(demo)
-    document = demo.publish(WRITER, "adult")["id"]
-    (asked,) = tasks_of(send(demo, WRITER, document, recipients=[to]))
-    published = demo.post("structure", "/DocumentReference", _with(demo, to=[to]))
-    assert published.status_code == 201, published.text
-    for each in (document, published.json()["id"]):
-        assert demo.label(WRITER, each, "INVISIBLE_PATIENT").status_code in (200, 403)
-    resumed(demo)
+    to = box()
+    with halted(demo):
+        document = demo.publish(WRITER, "adult")["id"]
+        (asked,) = tasks_of(send(demo, WRITER, document, recipients=[to]))
+        published = demo.post("structure", "/DocumentReference", _with(demo, to=[to]))
+        assert published.status_code == 201, published.text
+        for each in (document, published.json()["id"]):
+            assert demo.label(WRITER, each, "INVISIBLE_PATIENT").status_code in (200, 403)
     assert reason(settled(demo, WRITER, asked["id"])) == "mail.document-changed"
 
 
-def stopped(demo: RunningDemo) -> None:
-    import os
-    import signal
-
-    os.kill(demo.pid("outbox"), signal.SIGSTOP)
-
-
-def resumed(demo: RunningDemo) -> None:
-    import os
-    import signal
-
-    os.kill(demo.pid("outbox"), signal.SIGCONT)
+@contextmanager
+def halted(demo: RunningDemo, part: str = "outbox") -> Iterator[None]:
+    """A part of the demonstration does nothing until the block is left."""
+    os.kill(demo.pid(part), signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(demo.pid(part), signal.SIGCONT)
 
 
 def _with(demo: RunningDemo, *, to: list[str], patient: bool = False, **changes: Any) -> dict[str, Any]:
@@ -420,16 +418,15 @@ def test_the_trace_says_to_whom_and_the_logs_do_not(demo: RunningDemo) -> None:
         assert demo.patients["adult"]["value"] not in log
 
 
-def test_nothing_of_a_waiting_message_can_be_read_in_the_database(fresh_demo: RunningDemo) -> None:
-    demo, to = fresh_demo, box()
-    stopped(demo)
-    marked = uuid.uuid4().hex
-    document = demo.publish(WRITER, "adult", pdf(marked))["id"]
-    (sent,) = tasks_of(send(demo, WRITER, document, recipients=[to], body={"valueString": f"mot {marked}"}))
-    stored = b"".join(path.read_bytes() for path in demo.data.glob("facade.db*"))
-    for secret in (marked, base64.b64encode(marked.encode()).decode()[:20]):
-        assert secret.encode() not in stored
-    resumed(demo)
+def test_nothing_of_a_waiting_message_can_be_read_in_the_database(demo: RunningDemo) -> None:
+    to = box()
+    with halted(demo):
+        marked = uuid.uuid4().hex
+        document = demo.publish(WRITER, "adult", pdf(marked))["id"]
+        (sent,) = tasks_of(send(demo, WRITER, document, recipients=[to], body={"valueString": f"mot {marked}"}))
+        stored = b"".join(path.read_bytes() for path in demo.data.glob("facade.db*"))
+        for secret in (marked, base64.b64encode(marked.encode()).decode()[:20]):
+            assert secret.encode() not in stored
     settled(demo, WRITER, sent["id"])
     (mail,) = received(demo, to)
     assert marked in mail.message.get_body().get_content()  # type: ignore[union-attr]

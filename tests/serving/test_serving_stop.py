@@ -39,12 +39,14 @@ def settings(request: pytest.FixtureRequest, demo: RunningDemo, tmp_path: Path) 
     return {"tls_certificate": certificate, "tls_key": key}
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def slow_dmp(demo: RunningDemo) -> Iterator[None]:
     """The DMP takes its time with every document."""
     order(demo.data, [{"transaction": "TD2.1", "what": "delay", "seconds": SLOW, "times": None}])
-    yield
-    behave(demo.data)
+    try:
+        yield
+    finally:
+        behave(demo.data)
 
 
 @pytest.fixture
@@ -72,18 +74,18 @@ def eventually(condition: Callable[[], bool], seconds: float = 40) -> bool:
     return False
 
 
-@pytest.mark.usefixtures("slow_dmp")
 def test_a_stop_answers_what_is_in_work_and_what_waits_with_its_outcome(
     demo: RunningDemo, settings: dict[str, Any], clients: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     with served(demo, tmp_path, workers=1, threads=1, queue=4, **settings) as facade:
         publish(facade, demo)
-        begun = [clients.submit(publish, facade, demo) for _ in range(2)]
-        time.sleep(SLOW / 4)
-        facade.process.send_signal(signal.SIGTERM)
-        answers = [each.result() for each in begun]
-        assert [answer.status_code for answer in answers] == [201, 201]
-        assert facade.process.wait(20) == 0
+        with slow_dmp(demo):
+            begun = [clients.submit(publish, facade, demo) for _ in range(2)]
+            time.sleep(SLOW / 4)
+            facade.process.send_signal(signal.SIGTERM)
+            answers = [each.result() for each in begun]
+            assert [answer.status_code for answer in answers] == [201, 201]
+            assert facade.process.wait(20) == 0
     for answer in answers:
         # Told and done: the document is in the record.
         query = {"identifier": _unique_id(answer), "patient.identifier": demo.ins("adult")}
@@ -105,52 +107,52 @@ def test_before_it_stops_the_server_says_that_it_is_not_ready_and_still_serves(
         assert time.monotonic() - began >= 3
 
 
-@pytest.mark.usefixtures("slow_dmp")
 def test_a_reload_cuts_no_request_and_takes_up_settings_and_certificates(
     demo: RunningDemo, settings: dict[str, Any], clients: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     with served(demo, tmp_path, workers=1, target_bytes=8000, **settings) as facade:
         publish(facade, demo)
-        begun = clients.submit(publish, facade, demo)
-        time.sleep(SLOW / 4)
-        config = tmp_path / "facade.toml"
-        config.write_text(config.read_text().replace("target_bytes = 8000", "target_bytes = 100"))
-        if settings:
-            other = make_pki(tmp_path / "pki", "1999999999", "AUTRE")
-            shutil.copy(other.server, settings["tls_certificate"])
-            shutil.copy(other.server_key, settings["tls_key"])
-        facade.process.send_signal(signal.SIGHUP)
-        # gunicorn replaces its processes at once: new connections may have to be tried again.
-        answered = bool(settings) or _answers_all_the_time(facade, begun)
-        assert begun.result().status_code == 201
-        assert answered
-        if settings:
-            assert eventually(lambda: _serial(facade) == _serial_of(settings["tls_certificate"]))
-        assert eventually(lambda: _told(facade, f"/fhir/metadata?{'x' * 200}") == b"HTTP/1.1 414")
-        assert facade.process.poll() is None
+        with slow_dmp(demo):
+            begun = clients.submit(publish, facade, demo)
+            time.sleep(SLOW / 4)
+            config = tmp_path / "facade.toml"
+            config.write_text(config.read_text().replace("target_bytes = 8000", "target_bytes = 100"))
+            if settings:
+                other = make_pki(tmp_path / "pki", "1999999999", "AUTRE")
+                shutil.copy(other.server, settings["tls_certificate"])
+                shutil.copy(other.server_key, settings["tls_key"])
+            facade.process.send_signal(signal.SIGHUP)
+            # gunicorn replaces its processes at once: new connections may have to be tried again.
+            answered = bool(settings) or _answers_all_the_time(facade, begun)
+            assert begun.result().status_code == 201
+            assert answered
+            if settings:
+                assert eventually(lambda: _serial(facade) == _serial_of(settings["tls_certificate"]))
+            assert eventually(lambda: _told(facade, f"/fhir/metadata?{'x' * 200}") == b"HTTP/1.1 414")
+            assert facade.process.poll() is None
 
 
-@pytest.mark.usefixtures("slow_dmp")
 def test_whoever_finds_no_place_is_told_when_to_come_back_and_healthz_answers(
     demo: RunningDemo, settings: dict[str, Any], clients: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     with served(demo, tmp_path, workers=1, threads=1, queue=1, queue_seconds=1, **settings) as facade:
         publish(facade, demo)
-        in_work = clients.submit(publish, facade, demo)
-        time.sleep(SLOW / 4)
-        waiting = clients.submit(publish, facade, demo)
-        time.sleep(SLOW / 8)
-        beyond = publish(facade, demo)
-        assert (beyond.status_code, codes_of(beyond)) == (503, ["busy"])
-        assert not in_work.done()
-        assert not waiting.done()
-        assert path(facade, "healthz").status_code == 200
-        assert not waiting.done()
-        gave_up = waiting.result()
-        assert (gave_up.status_code, codes_of(gave_up)) == (503, ["busy"])
-        assert not in_work.done()
-        assert all(int(answer.headers["Retry-After"]) > 0 for answer in (beyond, gave_up))
-        assert in_work.result().status_code == 201
+        with slow_dmp(demo):
+            in_work = clients.submit(publish, facade, demo)
+            time.sleep(SLOW / 4)
+            waiting = clients.submit(publish, facade, demo)
+            time.sleep(SLOW / 8)
+            beyond = publish(facade, demo)
+            assert (beyond.status_code, codes_of(beyond)) == (503, ["busy"])
+            assert not in_work.done()
+            assert not waiting.done()
+            assert path(facade, "healthz").status_code == 200
+            assert not waiting.done()
+            gave_up = waiting.result()
+            assert (gave_up.status_code, codes_of(gave_up)) == (503, ["busy"])
+            assert not in_work.done()
+            assert all(int(answer.headers["Retry-After"]) > 0 for answer in (beyond, gave_up))
+            assert in_work.result().status_code == 201
         assert publish(facade, demo).status_code == 201
 
 
@@ -164,6 +166,7 @@ def _answers_all_the_time(facade: Facade, until: Future[requests.Response]) -> b
     end = time.monotonic() + 4
     while time.monotonic() < end or not until.done():
         statuses.add(_told(facade, "/healthz"))
+        time.sleep(0.01)
     return statuses == {b"HTTP/1.1 200"}
 
 

@@ -9,6 +9,7 @@ PDT-INF-526 v1.8; chapters 2, 4.3 and 6 of the référentiel. It knows callers a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 Given = Mapping[str, Any]
@@ -83,6 +84,11 @@ def expected(caller: str, act: str, record: Given, circumstances: Given, documen
         return False, refusal
     if document is None:
         return True, _title(caller, act, record, circumstances)
+    return of_document(caller, act, record, circumstances, document)
+
+
+def of_document(caller: str, act: str, record: Given, circumstances: Given, document: Given) -> tuple[bool, str]:
+    """The same for an act that nothing refuses on the record, whatever the document."""
     if act in READING:
         return _seen(caller, record, circumstances, document)
     if act == "publish":
@@ -94,6 +100,7 @@ def expected(caller: str, act: str, record: Given, circumstances: Given, documen
     return _acted(caller, act, record, circumstances, document)
 
 
+@cache
 def _kind(caller: str) -> str:
     for kind in ("structure", "patient", "representative", "application"):
         if caller.startswith(kind):

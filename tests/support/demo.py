@@ -56,6 +56,9 @@ class RunningDemo:
     tokens: dict[str, str]
     mailbox: str
     session: requests.Session = field(default_factory=requests.Session)
+    # What was read of the log of the DMP: it is asked for around each call, and grows all the time.
+    _journal: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    _position: list[int] = field(default_factory=lambda: [0], repr=False)
 
     @property
     def root(self) -> str:
@@ -143,7 +146,12 @@ class RunningDemo:
 
     def log(self) -> list[dict[str, Any]]:
         """What the embedded DMP received, oldest first."""
-        return [json.loads(line) for line in self.dmp_log.read_text().splitlines()]
+        with self.dmp_log.open("rb") as log:
+            log.seek(self._position[0])
+            whole, end, _ = log.read().rpartition(b"\n")
+        self._journal += [json.loads(line) for line in whole.splitlines()]
+        self._position[0] += len(whole + end)
+        return list(self._journal)
 
     def pid(self, part: str) -> int:
         """The process id of ``dmp``, ``issuer`` or ``facade``."""
