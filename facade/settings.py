@@ -33,6 +33,8 @@ from facade.settings_parts import (
 )
 
 KILOBYTE = 1024
+_CHANGES = ("TD0.3", "TD2.1", "TD3.3")
+_ASKED = ("TD0.2", "TD3.1")
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?\Z")
 
 
@@ -166,9 +168,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _longer_than_the_dmp_is_waited_for(self) -> Settings:
-        dmp = self.dmp
-        connect = dmp.connect_timeouts.get("TD2.1", dmp.connect_timeout)
-        patience = connect + dmp.read_timeouts.get("TD2.1", dmp.read_timeout) + dmp.answer_seconds
+        patience = self.dmp.patience("TD2.1")
         if self.publication_pending_seconds <= patience:
             raise ValueError(f"publication_pending_seconds is more than the DMP is waited for: {patience:g} (TD2.1)")
         return self
@@ -209,6 +209,17 @@ class Settings(BaseSettings):
             "DMP__SIGN_CERTIFICATE": dmp.sign_certificate,
         }
         return [f"DMP_FACADE_{name}" for name, value in needed.items() if not value]
+
+    @property
+    def intent_seconds(self) -> float:
+        """Seconds after which a change nobody closed is that of a dead process.
+
+        Twice the longest a change may take from when it is declared: one exchange, two questions about what became of
+        it, and its trace. The other half is for hosts whose clocks differ.
+        """
+        changes, asked = max(map(self.dmp.patience, _CHANGES)), max(map(self.dmp.patience, _ASKED))
+        trace = self.database_wait_seconds + self.database_statement_seconds
+        return 2 * max(self.publication_pending_seconds, changes + 2 * asked + trace)
 
     @property
     def fhir_base(self) -> str:

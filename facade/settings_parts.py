@@ -156,6 +156,11 @@ class DmpSettings(Part):
     homologation_id: SecretStr = Field(SecretStr(""), description="LPS_ID_HOMOLOGATION_DMP, secret (EX_GEN-1490)")
     vihf: VihfSettings = Field(VihfSettings(), description="What the official text leaves open in a VIHF")
 
+    def patience(self, transaction: str) -> float:
+        """Seconds one exchange of a transaction may take."""
+        connect = self.connect_timeouts.get(transaction, self.connect_timeout)
+        return connect + self.read_timeouts.get(transaction, self.read_timeout) + self.answer_seconds
+
 
 class PreloadSettings(Part):
     """Temporary preloading before an appointment (référentiel 5.1, EXI 11, EXI 12): its limits can only be lowered."""

@@ -29,6 +29,7 @@ from facade.records.alerts import Alerts
 from facade.records.consents import Consents
 from facade.records.engine import Database, open_database
 from facade.records.hidden import HiddenDocuments
+from facade.records.intents import Intents
 from facade.records.pairings import Pairings
 from facade.records.preloads import Preloads
 from facade.records.publications import Publications
@@ -101,6 +102,7 @@ def wire(settings: Settings) -> Services:
         policy=_policy(settings),
         database=database,
         traces=Traces(database),
+        intents=Intents(database),
         consents=Consents(database),
         publications=Publications(database, pending_for=timedelta(seconds=settings.publication_pending_seconds)),
         hidden=HiddenDocuments(database),

@@ -9,6 +9,8 @@ _MASKS = "https://mos.esante.gouv.fr/NOS/TRE_A07-StatutVisibiliteDocument/FHIR/T
 _LEVELS = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _PURPOSES = ("bris_de_glace", "centre_15")
 _ACT = "urn:dmp-facade:act"
+# AuditEvent.outcome
+_ENDS = {"0": "ok", "12": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,14 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class TraceLine:
-    """One access: when, who, what, and whether it was let through, by which rule."""
+    """One access: when, who, what, by which rule, and how it ended: ``ok``, ``refused`` or ``unknown``."""
 
     time: str
     who: str
     where: str
     act: str
     rule: str
-    ok: bool
+    end: str
     emergency: str
     reason: str
     document: str
@@ -83,7 +85,7 @@ def trace_line(resource: dict[str, Any]) -> TraceLine:
         where=client["who"].get("display", ""),
         act=next((subtype["code"] for subtype in resource["subtype"] if subtype["system"] == _ACT), ""),
         rule=resource.get("outcomeDesc", ""),
-        ok=resource["outcome"] == "0",
+        end=_ENDS.get(resource["outcome"], "refused"),
         emergency=next(iter(purposes), ""),
         reason=next((each.get("text", "") for each in resource.get("purposeOfEvent", [])), ""),
         document=next((reference for reference in entities if reference.startswith("DocumentReference/")), ""),

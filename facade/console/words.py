@@ -64,6 +64,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "history.none": ("Ce lecteur ne voit aucune trace.", "This reader sees no trace."),
     "trace.ok": ("permis", "permitted"),
     "trace.refused": ("refusé", "refused"),
+    "trace.unknown": ("issue inconnue", "outcome unknown"),
     "alerts.none": ("Aucune alerte.", "No alert."),
     "alert": ("Alerte", "Alert"),
     "person": ("Professionnel", "Professional"),

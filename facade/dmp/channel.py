@@ -31,7 +31,7 @@ from facade.dmp.multipart import MultipartBody, Part
 from facade.dmp.soap import SoapAnswer
 from facade.dmp.vihf import AssertionMaker, Mode
 from facade.domain.content import Buffer
-from facade.domain.dmp import DmpSession
+from facade.domain.dmp import ChangeSession, DmpSession
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.turns import Turns
 
@@ -184,8 +184,13 @@ class Channel:
     def call(
         self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part] = ()
     ) -> SoapAnswer:
-        """Send ``body``, return the answer. Raises DmpRefused for a fault, DmpUnavailable without a usable answer."""
+        """Send ``body``, return the answer. Raises DmpRefused for a fault, DmpUnavailable without a usable answer.
+
+        Raises TypeError for a change in a session that is not a ChangeSession: it would leave no trace if we died now.
+        """
         if transaction.changes:
+            if not isinstance(session, ChangeSession):
+                raise TypeError(f"{transaction.name} changes the DMP: its intent is declared first")
             return self._exchange(transaction, mode, session, body, parts)
         began = time.monotonic()
         try:

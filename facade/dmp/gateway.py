@@ -24,7 +24,7 @@ from facade.dmp.searches import Searches
 from facade.dmp.vihf import AssertionMaker, Mode
 from facade.domain.caller import CallerKind
 from facade.domain.content import Content
-from facade.domain.dmp import DmpSession, Retrieved
+from facade.domain.dmp import ChangeSession, DmpSession, Retrieved
 from facade.domain.document import Availability, DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpUnavailable
@@ -106,7 +106,7 @@ class SoapGateway(Searches, Habilitations):
                 raise found.warnings[0]
             return retrieve.documents(answer, entries, repository)
 
-    def publish(self, session: DmpSession, submission: Submission) -> None:
+    def publish(self, session: ChangeSession, submission: Submission) -> None:
         """TD2.1: the lot, its documents and its signature, in one MTOM message. Raises ValueError for an empty lot."""
         if not submission.documents:
             raise ValueError("a lot has at least one document")
@@ -124,14 +124,14 @@ class SoapGateway(Searches, Habilitations):
             )
             self._change(_PUBLISH, Mode.INDIRECT, session, body, parts)
 
-    def update_metadata(self, session: DmpSession, lot: SubmissionSet, updated: DocumentEntry) -> None:
+    def update_metadata(self, session: ChangeSession, lot: SubmissionSet, updated: DocumentEntry) -> None:
         """TD3.3a/b: ``updated`` becomes the next metadata version of its logical id."""
         with self._channel.observed(_UPDATE):
             body = ebrim_write.metadata_update(lot, updated)
             self._change(_UPDATE, Mode.REINFORCED, session, body)
 
     def update_status(
-        self, session: DmpSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
+        self, session: ChangeSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
     ) -> None:
         """TD3.3c/d: archive, unarchive or withdraw. A structure withdraws its own in INDIRECTE (526, note 9)."""
         mode = Mode.INDIRECT if session.caller.kind is CallerKind.STRUCTURE else Mode.REINFORCED
@@ -155,7 +155,7 @@ class SoapGateway(Searches, Habilitations):
         return replace(submission.lot, entry_uuid=""), nameless
 
     def _change(
-        self, transaction: Transaction, mode: Mode, session: DmpSession, body: str, parts: Sequence[Part] = ()
+        self, transaction: Transaction, mode: Mode, session: ChangeSession, body: str, parts: Sequence[Part] = ()
     ) -> None:
         answer = self._channel.call(transaction, mode, session, body, parts).body
         expect(answer, f"{{{xds.RS}}}RegistryResponse", changes=True)

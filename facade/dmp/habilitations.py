@@ -15,6 +15,7 @@ from facade.domain.dmp import (
     AuthorisationChange,
     AuthorisationList,
     AuthorisedRecord,
+    ChangeSession,
     DmpSession,
     ProfessionalAuthorisation,
     RecordDate,
@@ -33,7 +34,7 @@ class Habilitations:
 
     _channel: Channel
 
-    def change_authorisation(self, session: DmpSession, change: AuthorisationChange) -> None:
+    def change_authorisation(self, session: ChangeSession, change: AuthorisationChange) -> None:
         """TD0.3. Only ever on an explicit act of the user (EX_0.3-1010); repeating it changes nothing."""
         with self._channel.observed(_CHANGE):
             answer = self._channel.call(_CHANGE, Mode.REINFORCED, session, xml.change_request(change)).body

@@ -37,6 +37,16 @@ class DmpSession:
     secret: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSession(DmpSession):
+    """A session whose act is kept as an intent: the only kind anything of the DMP is changed with (EXI 18).
+
+    ``intent`` is its id: should this process die, the change has its trace.
+    """
+
+    intent: str
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentQuery:
     """The parameters of FindDocuments (ITI TF-2 3.18.4.1.2.3.7.1). Times are inclusive lower, exclusive upper bounds.
@@ -203,7 +213,7 @@ class DmpGateway(Protocol):
     def get_lot(self, session: DmpSession, *, entry_uuid: str = "", unique_id: str = "") -> LotAnswer:
         """TD3.1 GetSubmissionSetAndContents by one of the two ids; no lot in the answer when it is unknown."""
 
-    def change_authorisation(self, session: DmpSession, change: AuthorisationChange) -> None:
+    def change_authorisation(self, session: ChangeSession, change: AuthorisationChange) -> None:
         """TD0.3. Repeating it is not an error (the DMP answers DMPOk)."""
 
     def list_authorisations(
@@ -223,14 +233,14 @@ class DmpGateway(Protocol):
     def retrieve(self, session: DmpSession, entries: Sequence[DocumentEntry]) -> tuple[Retrieved, ...]:
         """TD3.2: the documents of these entries, in their order, hash and size verified."""
 
-    def publish(self, session: DmpSession, submission: Submission) -> None:
+    def publish(self, session: ChangeSession, submission: Submission) -> None:
         """TD2.1: one signed lot. Raises DmpUnavailable(outcome_unknown=True) when it may have been stored."""
 
-    def update_metadata(self, session: DmpSession, lot: SubmissionSet, updated: DocumentEntry) -> None:
+    def update_metadata(self, session: ChangeSession, lot: SubmissionSet, updated: DocumentEntry) -> None:
         """TD3.3a/b: a new metadata version of ``updated.logical_id``; ``updated.version`` is the version replaced."""
 
     def update_status(
-        self, session: DmpSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
+        self, session: ChangeSession, lot: SubmissionSet, current: DocumentEntry, new_status: Availability
     ) -> None:
         """TD3.3c/d: availabilityStatus of ``current.entry_uuid`` from its present value to ``new_status``."""
 

@@ -73,6 +73,11 @@ def log_alert(criterion: str, severity: str, alert_id: str, *, suspends: bool) -
     _log.warning("supervision.alert", criterion=criterion, severity=severity, alert=alert_id, suspends=suspends)
 
 
+def log_settled(changes: int) -> None:
+    """Changes whose process died before it could say what became of them: how many. Their traces say unknown."""
+    _log.warning("trace.outcome-unknown", changes=changes)
+
+
 def log_supervision_failed(kind: str) -> None:
     """The traces could not be looked through: the exception's class, never its message."""
     _log.error("supervision.failed", error=kind)

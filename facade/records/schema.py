@@ -68,40 +68,59 @@ def _text(name: str) -> Column[str]:
     return Column(name, Text, nullable=False)
 
 
+def _act() -> tuple[Column[Any], ...]:
+    """What a trace tells of an act; an intent tells the same."""
+    return (
+        Column("time", UtcTime, nullable=False),
+        _text("person_id"),
+        _text("person_name"),
+        _text("local_id"),
+        _text("kind"),
+        _text("structure_id"),
+        _text("structure_name"),
+        _text("application"),
+        _text("patient_oid"),
+        _text("patient_value"),
+        _text("document"),
+        _text("document_unique_id"),
+        _text("act"),
+        _text("transaction"),
+        _text("purpose"),
+        _text("reason"),
+        _text("effect"),
+        _text("rule"),
+        _text("basis"),
+        _text("outcome"),
+        _text("outcome_code"),
+        _text("correlation_id"),
+        Column("secret", Boolean, nullable=False),
+        Column("on_behalf", Boolean, nullable=True),
+        Column("recipients", Text, nullable=False, server_default=""),
+    )
+
+
 traces = Table(
     "traces",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("time", UtcTime, nullable=False),
-    _text("person_id"),
-    _text("person_name"),
-    _text("local_id"),
-    _text("kind"),
-    _text("structure_id"),
-    _text("structure_name"),
-    _text("application"),
-    _text("patient_oid"),
-    _text("patient_value"),
-    _text("document"),
-    _text("document_unique_id"),
-    _text("act"),
-    _text("transaction"),
-    _text("purpose"),
-    _text("reason"),
-    _text("effect"),
-    _text("rule"),
-    _text("basis"),
-    _text("outcome"),
-    _text("outcome_code"),
-    _text("correlation_id"),
-    Column("secret", Boolean, nullable=False),
-    Column("on_behalf", Boolean, nullable=True),
-    Column("recipients", Text, nullable=False, server_default=""),
+    *_act(),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Index("traces_patient", "patient_value", "patient_oid", "time"),
     Index("traces_person", "person_id", "seq"),
     Index("traces_time", "time"),
+)
+
+# The changes under way: one row for each trace that is still to be written, all those of one request under one id.
+# ``since`` is when its process was last heard of.
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("since", UtcTime, nullable=False),
+    *_act(),
+    Index("intents_since", "since"),
 )
 
 # One row: the end of the chain. Writers lock it, so that no two traces follow the same one; a removed end shows.

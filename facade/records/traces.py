@@ -22,25 +22,22 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    update,
 )
 
 from facade.domain.access import Purpose
 from facade.domain.ins import INS
-from facade.records.chain import GENESIS, ChainHead, ChainProblem, Examination, Link, link_hash
+from facade.records.chain import GENESIS, ChainHead, ChainProblem, Examination, Link
+from facade.records.chain_writer import HEAD, LOCKED_HEAD, ChainWriter, content
 from facade.records.engine import Database
 from facade.records.prepared import Cursor
-from facade.records.schema import trace_anchors, trace_head
+from facade.records.schema import intents, trace_anchors
 from facade.records.schema import traces as table
+
+UNKNOWN = "unknown"
 
 _BATCH = 500
 _CUT = 5000
-# Built once: a trace is written for every request.
-_WRITE = insert(table)
-_ADVANCE = update(trace_head).where(trace_head.c.id == 1).values(seq=bindparam("last"), hash=bindparam("digest"))
-_HEAD = select(trace_head.c.seq, trace_head.c.hash).where(trace_head.c.id == 1)
-# FOR UPDATE makes PostgreSQL's writers queue here; SQLite has none and needs none after BEGIN IMMEDIATE.
-_LOCKED_HEAD = _HEAD.with_for_update()
+_CLOSE = delete(intents).where(intents.c.id == bindparam("request"))
 _EMERGENCIES = frozenset(purpose.value for purpose in Purpose if purpose.is_emergency)
 
 
@@ -51,7 +48,8 @@ class Trace:
     ``kind``       kind of caller (CallerKind), empty when nobody was recognised.
     ``person_id``  national id; ``local_id`` the token's ``sub`` or ``jti``, never the token.
     ``document``   logical id; ``transaction`` the DMP transaction (``TD3.2``); ``rule`` and ``basis`` of the decision.
-    ``outcome``    ``success``, ``refused`` or ``error``; ``outcome_code`` the code of the error or refusal.
+    ``outcome``    ``success``, ``refused``, ``error``, or ``unknown`` where the process died before it could say;
+                   ``outcome_code`` the code of the error or refusal.
     ``on_behalf``  whether it was stated that a masking is on the holder's behalf; None where no such act was done.
     ``recipients`` the mailboxes a document was sent to, with commas; empty for every other act.
     """
@@ -97,7 +95,7 @@ class StoredTrace(Trace):
 
     def as_dict(self) -> dict[str, str | int | bool | None]:
         """Everything, as plain values in a fixed order: one line of an export."""
-        return {**_content(self.seq, _columns(self)), "previous": self.previous, "hash": self.hash}
+        return {**content(self.seq, columns_of(self)), "previous": self.previous, "hash": self.hash}
 
 
 class Traces:
@@ -105,21 +103,21 @@ class Traces:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._head = database.prepare(_LOCKED_HEAD)
-        self._write = database.prepare(_WRITE)
-        self._advance = database.prepare(_ADVANCE)
+        self._chain = ChainWriter(database)
+        self._close = database.prepare(_CLOSE)
 
-    def append(self, trace: Trace) -> int:
-        """Write one trace at the end of the chain and return its number. Durable when this returns."""
-        columns = _columns(trace)
+    def append(self, *traces: Trace, closes: str = "") -> int:
+        """Write traces at the end of the chain, all or none; the number of the last. Durable when this returns.
+
+        ``closes`` is the id of the intents they stand for from now on (``records.intents``).
+        """
+        acts = [columns_of(trace) for trace in traces]
 
         def write(cursor: Cursor) -> int:
-            head = ChainHead(*self._head.rows(cursor, {})[0])
-            seq = head.seq + 1
-            digest = link_hash(head.hash, _content(seq, columns))
-            self._write.execute(cursor, {**columns, "seq": seq, "previous": head.hash, "hash": digest})
-            self._advance.execute(cursor, {"last": seq, "digest": digest})
-            return seq
+            last = self._chain.append(cursor, self._chain.take_head(cursor), acts)
+            if closes:
+                self._close.execute(cursor, {"request": closes})
+            return last
 
         return self._database.together(write)
 
@@ -234,7 +232,8 @@ class Traces:
         return removed
 
 
-def _columns(trace: Trace) -> dict[str, Any]:
+def columns_of(trace: Trace) -> dict[str, Any]:
+    """What is stored of an act, by column. Raises ValueError for a time without zone."""
     if trace.time.tzinfo is None:
         raise ValueError("the time of a trace must be timezone-aware")
     values = {item.name: getattr(trace, item.name) for item in fields(Trace)}
@@ -250,15 +249,11 @@ def _clean(value: str) -> str:
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def _content(seq: int, columns: dict[str, Any]) -> dict[str, str | int | bool | None]:
-    return {"seq": seq, **columns, "time": columns["time"].isoformat(timespec="microseconds")}
-
-
 def _link(row: Row[Any]) -> Link:
     # From the columns themselves: a trace that was tampered with need not be one that can be read.
     columns = _by_name(row)
     seq, previous, digest = columns.pop("seq"), columns.pop("previous"), columns.pop("hash")
-    return Link(seq, _content(seq, columns), previous, digest)
+    return Link(seq, content(seq, columns), previous, digest)
 
 
 def _stored(row: Row[Any]) -> StoredTrace:
@@ -303,7 +298,7 @@ def _walk(connection: Connection) -> Iterator[Row[Any]]:
 
 
 def _head(connection: Connection, *, lock: bool = False) -> ChainHead:
-    row = connection.execute(_LOCKED_HEAD if lock else _HEAD).one()
+    row = connection.execute(LOCKED_HEAD if lock else HEAD).one()
     return ChainHead(row.seq, row.hash)
 
 

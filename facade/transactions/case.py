@@ -1,7 +1,8 @@
 """One act of one caller on one record: judged, done, traced, in this order.
 
 Every transaction opens a Case. Its answer can leave only after the Case is closed, and closing it writes the trace:
-if the trace cannot be written the answer is not given (référentiel EXI 18).
+if the trace cannot be written the answer is not given (référentiel EXI 18). What changes something is kept as an
+intent before it is done: the session it takes is given by ``changing`` alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from facade.domain.access import Act, Context, Decision, Effect, Oppositions, Preloading
-from facade.domain.dmp import DmpSession, DocumentAnswer, LotAnswer
+from facade.domain.dmp import ChangeSession, DmpSession, DocumentAnswer, LotAnswer
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, FacadeError, NotFound, Refused
@@ -23,11 +24,14 @@ from facade.observability import metrics
 from facade.observability.logs import log_emergency
 from facade.policy import access
 from facade.policy.vocabulary import Scope
+from facade.records.traces import UNKNOWN, Trace
 from facade.transactions.actor import Actor
+from facade.transactions.intention import Intention
+from facade.transactions.judged import Judged, Judgements
 from facade.transactions.preload_removal import forget_if_closed
 from facade.transactions.same_record import of_the_holder
 from facade.transactions.services import Services
-from facade.transactions.tracing import trace_of, write_trace
+from facade.transactions.tracing import trace_of, write_traces
 
 Answer = TypeVar("Answer", DocumentAnswer, LotAnswer)
 # Half of it would let a reason expire and serve again the same evening, a week would refuse a real relapse.
@@ -43,15 +47,6 @@ class Asked(Generic[Answer]):
     dossier: Dossier
     answer: Answer | None
     failure: FacadeError | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """One judgement, as its trace tells it: on the record, or on one document of it."""
-
-    decision: Decision
-    document: DocumentEntry | None
-    transaction: str
 
 
 class Case:
@@ -71,7 +66,8 @@ class Case:
         self.hidden = False
         # The mailboxes each act of sending writes to, for its trace and for nothing else.
         self.recipients: dict[Act, str] = {}
-        self._judged: dict[tuple[Act, str], _Judged] = {}
+        self._judged = Judgements()
+        self._intention = Intention(services)
         self._context: Context | None = None
         self._transactions: dict[Act, str] = {}
 
@@ -82,8 +78,8 @@ class Case:
         outcome, code = _outcome(error, hidden=self.hidden)
         if not self._judged:
             self._note(self.act, _NOT_JUDGED)
-        for (act, _document), judged in self._judged.items():
-            self._trace(act, judged, outcome, code)
+        traces = (self._trace(judged, *(judged.ended or (outcome, code))) for judged in self._judged)
+        write_traces(self.services, *traces, closes=self._intention.id)
         new_emergency = self._context is not None and self._context.emergency_opened is None
         if outcome == "success" and self.actor.purpose.is_emergency and new_emergency:
             metrics.observe_emergency(self.actor.purpose.value)
@@ -162,9 +158,24 @@ class Case:
             services.access, self.caller, self.act, dossier, document, self.context, self.patient, services.policy
         )
 
-    def reached(self, decision: Decision, document: DocumentEntry) -> None:
-        """Note that the act was done on such a document: it leaves a trace of its own."""
-        self._note(self.act, decision, document)
+    def reached(self, decision: Decision, document: DocumentEntry, failure: FacadeError | None = None) -> None:
+        """Note that the act was done on such a document, or failed there: it leaves a trace of its own."""
+        ended = _outcome(failure, hidden=False) if failure else None
+        self._judged.note(replace(self._judgement(self.act, decision, document), ended=ended))
+
+    def changing(self) -> ChangeSession:
+        """The session to change the DMP with: what was permitted is kept as an intent first, see ``intend``."""
+        self.intend()
+        actor = self.actor
+        return ChangeSession(self.caller, self.patient, actor.purpose, actor.secret, intent=self._intention.id)
+
+    def intend(self, *reached: tuple[Decision, DocumentEntry]) -> None:
+        """Keep what was permitted, here and on documents ``reached``, so that it leaves a trace should we die doing it.
+
+        Raises FacadeError ``trace.intent-unavailable``.
+        """
+        judged = (*self._judged, *(self._judgement(self.act, *each) for each in reached))
+        self._intention.declare([self._trace(one, UNKNOWN, "") for one in judged if one.decision.permits])
 
     def explain(self, dossier: Dossier, document: DocumentEntry | None, act: Act) -> Decision:
         """What would be decided on another act, which is not done and so leaves no trace. Raises NotFound."""
@@ -248,14 +259,7 @@ class Case:
 
     def known_as(self, documents: Iterable[DocumentEntry]) -> None:
         """Note under which logical ids the DMP has the documents that were judged before they were sent."""
-        now = {document.unique_id: document for document in documents}
-        judged, self._judged = self._judged, {}
-        for (act, logical_id), one in judged.items():
-            known = now.get(one.document.unique_id) if one.document else None
-            if known is None:
-                self._judged[act, logical_id] = one
-            else:
-                self._judged[act, known.logical_id] = replace(one, document=known)
+        self._judged.known_as(documents)
 
     def _decide(
         self, dossier: Dossier, document: DocumentEntry | None, act: Act, about: DocumentEntry | None
@@ -268,12 +272,11 @@ class Case:
         return decision
 
     def _note(self, act: Act, decision: Decision, document: DocumentEntry | None = None) -> None:
-        """Keep a judgement for its trace; one on a document stands for the one on its record before it."""
-        if document is not None:
-            self._judged.pop((act, ""), None)
-        transaction = self._transactions.get(act, self.transaction)
-        logical_id = document.logical_id if document else ""
-        self._judged[act, logical_id] = _Judged(decision, document, transaction)
+        """Keep a judgement for its trace."""
+        self._judged.note(self._judgement(act, decision, document))
+
+    def _judgement(self, act: Act, decision: Decision, document: DocumentEntry | None) -> Judged:
+        return Judged(act, decision, document, self._transactions.get(act, self.transaction))
 
     def _oppositions(self) -> Oppositions:
         return self.services.consents.oppositions(self.patient, self.caller.structure.id, self.caller.id)
@@ -288,14 +291,14 @@ class Case:
             self.caller.id, self.patient, actor.purpose.value, actor.reason, since, self.now
         )
 
-    def _trace(self, act: Act, judged: _Judged, outcome: str, code: str) -> None:
-        actor, document = self.actor, judged.document
-        trace = replace(
+    def _trace(self, judged: Judged, outcome: str, code: str) -> Trace:
+        actor, act, document = self.actor, judged.act, judged.document
+        return replace(
             trace_of(self.caller, act.value, judged.decision, self.now),
             outcome=outcome,
             outcome_code=code,
             patient=self.patient,
-            document=document.logical_id if document else "",
+            document=judged.logical_id,
             document_unique_id=document.unique_id if document else "",
             transaction=judged.transaction,
             purpose=actor.purpose.value,
@@ -306,7 +309,6 @@ class Case:
             on_behalf=actor.on_behalf_of_holder,
             recipients=self.recipients.get(act, ""),
         )
-        write_trace(self.services, trace)
 
 
 def _outcome(error: BaseException | None, *, hidden: bool) -> tuple[str, str]:

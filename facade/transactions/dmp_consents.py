@@ -73,7 +73,7 @@ def withdraw(case: Case) -> Shown:
 def _change(case: Case, change: AuthorisationChange, done: set[Authorisation]) -> None:
     gateway = case.services.gateway
     try:
-        gateway.change_authorisation(case.session, change)
+        gateway.change_authorisation(case.changing(), change)
     except DmpUnavailable as error:
         if not (error.outcome_unknown and gateway.check_access(case.session).authorisation in done):
             raise

@@ -18,7 +18,7 @@ from facade.domain.dossier import Dossier
 from facade.domain.ins import INS
 from facade.observability.acts import measured
 from facade.policy import access
-from facade.records.traces import StoredTrace
+from facade.records.traces import UNKNOWN, StoredTrace
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
 from facade.transactions.services import Services
@@ -95,8 +95,11 @@ def _seen(case: Case, dossier: Dossier, entries: Iterable[DocumentEntry]) -> dic
 
 
 def _visible(trace: StoredTrace, seen: Mapping[str, bool]) -> bool:
-    """Whether the reader sees the document of a trace; an attempt on a withdrawn one reads as on one never there."""
-    return trace.document in seen and (seen[trace.document] or trace.outcome == "success")
+    """Whether the reader sees the document of a trace; an attempt on a withdrawn one reads as on one never there.
+
+    What may have been done is told as if it was: it may be the withdrawal.
+    """
+    return trace.document in seen and (seen[trace.document] or trace.outcome in ("success", UNKNOWN))
 
 
 def _told(case: Case, dossier: Dossier, trace: StoredTrace, visible: bool) -> bool:
@@ -140,7 +143,7 @@ def _facts(services: Services, trace: StoredTrace) -> AuditFacts:
         purpose=trace.purpose,
         reason=trace.reason,
         permitted=trace.effect == "permit",
-        succeeded=trace.outcome == "success",
+        outcome=trace.outcome,
         rule=trace.rule,
         person_id=trace.person_id,
         person_name=trace.person_name,

@@ -56,6 +56,7 @@ def record(case: Case, stated: Stated, *, key: str = "", dated: bool = True) -> 
     ``dated``: whether the request says when the patient was informed. Raises Conflict for a key of another request.
     """
     statement = _statement(case.caller, stated)
+    case.intend()
     stored = case.services.consents.create(statement, recorder_id=case.caller.id, now=case.now, key=key)
     # Where the request names no time it is that of its first arrival.
     expected = statement if dated else replace(statement, informed_at=stored.statement.informed_at)
@@ -69,6 +70,7 @@ def change(case: Case, stored: Consent, stated: Stated, expected_version: int | 
     """Record a new version. Raises InvalidInput (another patient or category), Conflict (``expected_version``)."""
     if stated.category.code != stored.statement.category.value or stated.patient != stored.statement.patient:
         raise InvalidInput.of("consent.subject-changed", "Consent.patient", "Consent.category")
+    case.intend()
     changed = case.services.consents.update(
         stored.id,
         _statement(case.caller, stated),
@@ -83,6 +85,7 @@ def change(case: Case, stored: Consent, stated: Stated, expected_version: int | 
 
 def withdraw(case: Case, stored: Consent, expected_version: int | None) -> Consent:
     """Record a version that no longer holds. Raises Conflict when ``expected_version`` is not the latest."""
+    case.intend()
     return case.services.consents.withdraw(
         stored.id, recorder_id=case.caller.id, now=case.now, expected_version=expected_version
     )

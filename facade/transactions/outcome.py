@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from facade.domain.dmp import ChangeSession
 from facade.domain.document import DocumentEntry, Submission
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError
 from facade.domain.masking import Flag
@@ -27,7 +28,7 @@ def keeps_our_ids(services: Services) -> bool:
 
 
 def send(
-    case: Case, reservation: Reservation, submission: Submission, *, repeatable: bool = False
+    case: Case, session: ChangeSession, reservation: Reservation, submission: Submission, *, repeatable: bool = False
 ) -> tuple[DocumentEntry, ...]:
     """TD2.1, once. The documents under the ids the DMP keeps them under; the ledger and the worklist note them.
 
@@ -36,7 +37,7 @@ def send(
     """
     publications = case.services.publications
     try:
-        case.services.gateway.publish(case.session, submission)
+        case.services.gateway.publish(session, submission)
     except DmpUnavailable as error:
         if not error.outcome_unknown:
             publications.mark_failed(reservation.id, now=case.now)

@@ -115,6 +115,7 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
         replaced = [target_of_replacement(case, dossier, draft) for draft in drafts]
         submission = _wrap(case, dossier, drafts, replaced, lot)
         _note_replaced(case, reservation, drafts, replaced)
+        session = case.changing()
         send_published.hold(case, submission, plan, reservation)
     except BaseException:
         services.publications.mark_failed(reservation.id, now=case.now)
@@ -122,7 +123,7 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     repeatable = [_new_unique_id(case, order, n) for n in range(len(drafts))] == [
         each.entry.unique_id for each in drafts
     ]
-    entries = outcome.send(case, reservation, submission, repeatable=repeatable)
+    entries = outcome.send(case, session, reservation, submission, repeatable=repeatable)
     mails = send_published.released(case, plan, reservation)
     filled = lot_filled + tuple(fill for draft in drafts for fill in draft.filled)
     for draft, entry in zip(drafts, entries, strict=True):

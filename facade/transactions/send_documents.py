@@ -57,6 +57,7 @@ def send_documents(services: Services, actor: Actor, order: SendOrder, *, key: s
         retrieved = gateway.retrieve(case.session, entries)
         contents = tuple(Content.of(each.content) for each in retrieved)
         parcel = Parcel(_lot(case, entries), entries, contents, order.body, order.receipt)
+        case.intend()
         return services.outbox.put(write_mails(case, parcel, recipients), group, now=case.now)
 
 

@@ -16,6 +16,7 @@ from facade.records.alerts import Alerts
 from facade.records.consents import Consents
 from facade.records.engine import Database
 from facade.records.hidden import HiddenDocuments
+from facade.records.intents import Intents
 from facade.records.outbox import Outbox
 from facade.records.preloads import Preloads
 from facade.records.publications import Publications
@@ -42,6 +43,7 @@ class Services:
     policy: PolicySettings
     database: Database
     traces: Traces
+    intents: Intents
     consents: Consents
     publications: Publications
     hidden: HiddenDocuments

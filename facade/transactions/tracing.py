@@ -44,21 +44,25 @@ def trace_local(services: Services, actor: Actor, act: str, decision: Decision, 
     trace = trace_of(actor.caller, act, decision, services.clock())
     if code and decision.permits:
         trace = replace(trace, outcome="error")
-    write_trace(
+    write_traces(
         services,
         replace(trace, outcome_code=code, transaction="local", correlation_id=actor.correlation_id),
     )
 
 
-def write_trace(services: Services, trace: Trace) -> None:
-    """Append to the journal. Raises FacadeError ``trace.unavailable``: the answer is then withheld (EXI 18)."""
+def write_traces(services: Services, *traces: Trace, closes: str = "") -> None:
+    """Append to the journal, all or none, and remove the intents ``closes`` with the same commit.
+
+    Raises FacadeError ``trace.unavailable``: the answer is then withheld (EXI 18).
+    """
     began, kept = time.perf_counter(), False
     try:
-        services.traces.append(trace)
+        services.traces.append(*traces, closes=closes)
         kept = True
     except Exception as error:
         # Whatever the storage says; the cause stays in the exception chain.
         raise FacadeError(Problem("trace.unavailable"), retry_after=_RETRY_AFTER) from error
     finally:
         metrics.observe_trace(time.perf_counter() - began, kept=kept)
-        metrics.observe_decision(trace.rule, trace.effect)
+        for trace in traces:
+            metrics.observe_decision(trace.rule, trace.effect)

@@ -206,10 +206,11 @@ def _apply(case: Case, dossier: Dossier, current: DocumentEntry, patch: Any, exp
 
 def _withdraw(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetState) -> Updated:
     check_latest(case, current)
-    versions = replaced.earlier(case, current.logical_id)
+    judged = [(case.reaches(dossier, each), each) for each in replaced.earlier(case, current.logical_id)]
+    case.intend(*judged)
     _send(case, dossier, current, target)
     _gone(case, current)
-    remaining = withdraw_earlier(case, dossier, versions, lambda: _update_lot(case, dossier))
+    remaining = withdraw_earlier(case, dossier, judged, lambda: _update_lot(case, dossier))
     return Updated(None, current.version_id, remaining)
 
 
@@ -224,11 +225,12 @@ def _acts(current: DocumentEntry, target: TargetState) -> list[Act]:
 
 def _send(case: Case, dossier: Dossier, current: DocumentEntry, target: TargetState) -> None:
     gateway, lot = case.services.gateway, _update_lot(case, dossier)
+    session = case.changing()
     try:
         if target.masking != current.masking:
-            gateway.update_metadata(case.session, lot, replace(current, masking=target.masking))
+            gateway.update_metadata(session, lot, replace(current, masking=target.masking))
         else:
-            gateway.update_status(case.session, lot, current, target.availability)
+            gateway.update_status(session, lot, current, target.availability)
     except DmpRefused as error:
         if error.code in _STALE and current.availability is Availability.DEPRECATED:
             raise InvalidInput.of("update.superseded", "DocumentReference") from error

@@ -5,8 +5,9 @@ Source: PDSm drafts after 3.1.1 (isDeleted reaches every version replaced; 422 f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from facade.domain.access import Decision
 from facade.domain.document import Availability, DocumentEntry, SubmissionSet
 from facade.domain.dossier import Dossier
 from facade.domain.errors import DmpRefused, DmpUnavailable, FacadeError, InvalidInput
@@ -22,23 +23,27 @@ def check_latest(case: Case, current: DocumentEntry) -> None:
 
 
 def withdraw_earlier(
-    case: Case, dossier: Dossier, versions: list[DocumentEntry], make_lot: Callable[[], SubmissionSet]
+    case: Case,
+    dossier: Dossier,
+    judged: Iterable[tuple[Decision, DocumentEntry]],
+    make_lot: Callable[[], SubmissionSet],
 ) -> int:
     """Withdraw the versions a withdrawn document replaced; return how many are left that the caller may know of.
 
-    Each is judged and traced as if it had been asked for alone: one the caller may not withdraw stays. The DMP may have
-    withdrawn them by itself: a refusal is looked into before it is believed.
+    Each was judged and is traced as if it had been asked for alone: one the caller may not withdraw stays. The DMP may
+    have withdrawn them by itself: a refusal is looked into before it is believed.
     """
     left = 0
-    for version in versions:
-        decision = case.reaches(dossier, version)
+    for decision, version in judged:
         if not decision.permits:
             left += case.sees(dossier, version)
             continue
+        session = case.changing()
         try:
-            case.services.gateway.update_status(case.session, make_lot(), version, Availability.DELETED)
-        except (DmpRefused, DmpUnavailable):
+            case.services.gateway.update_status(session, make_lot(), version, Availability.DELETED)
+        except (DmpRefused, DmpUnavailable) as error:
             if not _is_gone(case, version.logical_id):
+                case.reached(decision, version, error)
                 left += 1
                 continue
         case.reached(decision, version)

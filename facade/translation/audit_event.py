@@ -69,11 +69,17 @@ _ACTS = {
     "end-preload": (_UPDATE, "", "Task"),
 }
 _CHANGE = (_UPDATE, "", "DocumentReference")
+_SUCCESS, _FAILED = "success", "4"
+# 12 is the one code that says of a system that it died, and not of an action that it failed.
+_OUTCOMES = {_SUCCESS: "0", "unknown": "12"}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFacts:
-    """What a trace says, in terms of AuditEvent. ``document_id`` is sealed; empty when no document is concerned."""
+    """What a trace says, in terms of AuditEvent. ``document_id`` is sealed; empty when no document is concerned.
+
+    ``outcome`` is the trace's: ``success``, ``refused``, ``error`` or ``unknown``.
+    """
 
     id: str
     time: datetime
@@ -83,7 +89,7 @@ class AuditFacts:
     purpose: str
     reason: str
     permitted: bool
-    succeeded: bool
+    outcome: str
     rule: str
     person_id: str
     person_name: str
@@ -106,13 +112,13 @@ def audit_event(facts: AuditFacts, patient: INS, patient_id: str) -> dict[str, A
         "subtype": _subtypes(facts, pattern.interaction, iti),
         "action": pattern.action,
         "recorded": facts.time.isoformat(timespec="milliseconds"),
-        "outcome": "0" if facts.succeeded else "4",
+        "outcome": _OUTCOMES.get(facts.outcome, _FAILED),
         "outcomeDesc": facts.rule,
         "agent": _agents(facts, pattern),
         "source": {"observer": {"display": _SERVER}},
         "entity": _entities(facts, pattern, kind, patient, patient_id),
     }
-    if facts.succeeded:
+    if facts.outcome == _SUCCESS:
         event["meta"] = {"profile": [_BALP + pattern.profile]}
     if facts.reason or facts.purpose in _EMERGENCIES:
         event["purposeOfEvent"] = [_purpose(facts)]

@@ -34,8 +34,9 @@ search, read, retrieve, mask, archive, withdraw and record oppositions in a seed
 whoever is cut off, or told to come back, repeats the request with its Idempotency-Key.
 
 Lost is: an act a client was told succeeded and that is not in the embedded DMP's store (or, for an opposition, in the
-facade's database); a document or an opposition that is there twice; an act told without exactly one trace; a chain of
-traces that does not verify; an act that is still refused a minute after the part is back; any unexpected answer.
+facade's database); a document or an opposition that is there twice; an act told without exactly one trace; a change in
+the DMP's store, told or not, that no trace tells of; a chain of traces that does not verify; an act that is still
+refused a minute after the part is back; any unexpected answer.
 
 Everything is on the loopback interface, in a temporary folder, and gone afterwards. Needs for kill-postgresql:
 apt-get install postgresql-15; for clock-jump: apt-get install faketime. disk-full mounts a tmpfs where it may (root)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from acts import Book, Document
@@ -11,6 +12,7 @@ from world import World
 
 from facade.embedded import ebrim, store
 from facade.records.engine import open_database
+from facade.records.intents import Intents
 from facade.records.schema import consents
 
 _MASK = "MASQUE_PS"
@@ -23,7 +25,14 @@ def losses(world: World, books: Iterable[Book]) -> list[str]:
     for book in everyone:
         found += [f"an answer nobody expects: {each}" for each in book.wrong]
         found += [f"given up after its patience: {each}" for each in book.given_up]
-    return found + _documents(world, everyone) + _consents(world, everyone) + _traces(world, everyone)
+    _settle(world)
+    return [
+        *found,
+        *_documents(world, everyone),
+        *_consents(world, everyone),
+        *_traces(world, everyone),
+        *_effects(world, everyone),
+    ]
 
 
 def held_titles(world: World) -> Counter[str]:
@@ -95,3 +104,38 @@ def _traces(world: World, books: list[Book]) -> list[str]:
     return found + [
         f"{told.act} {told.correlation} was told and left {written[told.correlation]} traces" for told in odd
     ]
+
+
+def _settle(world: World) -> None:
+    """Make traces of what killed processes left, as any facade does once it is old: nothing is under way any more."""
+    database = open_database(world.database_url)
+    Intents(database).settle(datetime.now(UTC))
+    database.close()
+
+
+def _effects(world: World, books: list[Book]) -> list[str]:
+    """Every change of a document of the DMP that no trace tells of, whatever its client was told."""
+    held = _held(world)
+    traced = Counter(
+        (trace.act, trace.document_unique_id) for trace in world.traces().export() if trace.outcome != "refused"
+    )
+    everything = [row for book in books for document in book.documents for row in held.get(document.title, [])]
+    return [
+        f"{rows[0].facets['title']} was changed and no trace tells of it: {act}"
+        for rows in _by_unique_id(everything)
+        for act, least in _changes(rows)
+        if sum(traced[name, rows[0].unique_id] for name in act.split(" or ")) < least
+    ]
+
+
+def _by_unique_id(rows: Sequence[store.Row]) -> Iterator[list[store.Row]]:
+    for unique_id in dict.fromkeys(row.unique_id for row in rows):
+        yield [row for row in rows if row.unique_id == unique_id]
+
+
+def _changes(rows: Sequence[store.Row]) -> Iterator[tuple[str, int]]:
+    """The acts a document was changed by, as far as it shows, and how often at least."""
+    yield "publish", 1
+    yield "mask or unmask", len(rows) - 1
+    yield "archive", int(_state(rows[-1]) == "archived")
+    yield "withdraw", int(_state(rows[-1]) == "deleted")

@@ -430,7 +430,17 @@ def test_every_function_that_reaches_for_the_dmp_is_given_a_case_or_opens_one() 
 
 def test_only_a_case_makes_the_session_a_question_to_the_dmp_needs() -> None:
     rooms = [room.name for room in HOUSE.iterdir() if room.is_dir() and room.name != "embedded"]
-    assert [name for name, tree in _modules(*rooms) if _calls(tree, "DmpSession")] == ["transactions/case.py"]
+    for made in ("DmpSession", "ChangeSession"):
+        assert [name for name, tree in _modules(*rooms) if _calls(tree, made)] == ["transactions/case.py"]
+
+
+def test_a_session_to_change_the_dmp_with_is_made_once_what_it_does_is_kept() -> None:
+    """That nothing is changed without one is shown in tests/dmp/test_dmp_intents.py."""
+    ((_, tree),) = [each for each in _modules("transactions") if each[0] == "transactions/case.py"]
+    making = [function for function in _functions(tree) if _calls(function, "ChangeSession")]
+    assert [function.name for function in making] == ["changing"]
+    first = next(node for node in making[0].body if not isinstance(getattr(node, "value", None), ast.Constant))
+    assert ast.unparse(first) == "self.intend()"
 
 
 def test_every_function_that_writes_documents_for_a_client_is_within_a_case() -> None:

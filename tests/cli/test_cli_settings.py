@@ -133,3 +133,18 @@ def test_a_publication_is_never_given_up_while_the_dmp_may_still_store_it() -> N
     with pytest.raises(ValueError, match="publication_pending_seconds is more than the DMP is waited for: 183"):
         Settings(publication_pending_seconds=183, dmp=dmp)
     assert Settings(publication_pending_seconds=184, dmp=dmp).publication_pending_seconds == 184
+
+
+@pytest.mark.parametrize(
+    ("changes", "longest"),
+    [
+        ({}, 183 + 2 * 143 + 40),
+        ({"publication_pending_seconds": 3600}, 3600),
+        ({"dmp": {"read_timeouts": {"TD3.3": 900}}}, 1023 + 2 * 143 + 40),
+        ({"dmp": {"connect_timeouts": {"TD0.2": 103}, "read_timeouts": {"TD2.1": 60}}}, 183 + 2 * 243 + 40),
+        ({"database_wait_seconds": 1000}, 183 + 2 * 143 + 1030),
+    ],
+)
+def test_no_change_is_taken_for_that_of_a_dead_process_while_it_may_go_on(changes: Any, longest: float) -> None:
+    """An exchange, two questions about what became of it (TD0.2, TD3.1), the trace: twice that."""
+    assert Settings(**changes).intent_seconds == 2 * longest

@@ -14,7 +14,7 @@ from facade.domain.caller import Caller, CallerKind, Structure
 from facade.domain.dmp import (
     AuthorisationChange,
     AuthorisationList,
-    DmpSession,
+    ChangeSession,
     DocumentQuery,
     LotQuery,
     RecordDate,
@@ -47,7 +47,7 @@ class Scene:
     """What a transaction is done with: the gateway, who asks, and a document of the record with its lot."""
 
     gateway: SoapGateway
-    session: DmpSession
+    session: ChangeSession
     entry: DocumentEntry
     lot: SubmissionSet
 
@@ -118,7 +118,7 @@ ACTS: dict[str, tuple[Act, Caller, str]] = {
 def scene(demo: RunningDemo, gateway: SoapGateway) -> Scene:
     """A fresh document of the adult's record, by its author."""
     patient = demo.patients["adult"]
-    session = DmpSession(AUTHOR, INS.of(patient["system"], patient["value"]), Purpose.NORMAL)
+    session = ChangeSession(AUTHOR, INS.of(patient["system"], patient["value"]), Purpose.NORMAL, intent="an-intent")
     accession = {"coding": [{"system": "urn:ietf:rfc:3986", "code": "urn:ihe:iti:xds:2013:accession"}]}
     related = [{"identifier": {"type": accession, "system": "urn:oid:1.2.250.1.999.7", "value": "ACC-1"}}]
     unique_id = demo.publish("author-doctor", "adult", pdf(), context={"related": related})["masterIdentifier"]["value"]

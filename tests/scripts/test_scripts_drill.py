@@ -69,6 +69,9 @@ def test_every_kind_of_loss_is_seen(world: Any, monkeypatch: pytest.MonkeyPatch)
     book.consents.append(acts.Consent("899700000018", "id"))
     book.told += [acts.Told("read", "c-1"), acts.Told("search", "c-2")]
     world.traces().append(trace(1))
+    for number in (0, 1, 2):
+        world.traces().append(trace(document_unique_id=str(number), act="publish", outcome="unknown"))
+    world.traces().append(trace(document_unique_id="9", act="withdraw", outcome="refused"))
     book.wrong.append("read: 500 server.unexpected")
     book.given_up.append("publish")
     assert verdict.losses(world, [book]) == [
@@ -79,4 +82,6 @@ def test_every_kind_of_loss_is_seen(world: Any, monkeypatch: pytest.MonkeyPatch)
         "changed was told to be visible and is deleted",
         "the opposition to 899700000018 was told to be recorded and is not",
         "search c-2 was told and left 0 traces",
+        "changed was changed and no trace tells of it: publish",
+        "changed was changed and no trace tells of it: withdraw",
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from facade.dmp.config import DmpConfig, Editor, KeyFiles
 from facade.domain.access import Purpose
 from facade.domain.caller import Caller, CallerKind, Structure
-from facade.domain.dmp import DmpSession
+from facade.domain.dmp import ChangeSession
 from facade.domain.ins import INS
 from tests.support.dmp_server import Issued
 
@@ -47,5 +47,5 @@ def caller(kind: CallerKind = CallerKind.PROFESSIONAL, **changes: object) -> Cal
 
 def session(
     kind: CallerKind = CallerKind.PROFESSIONAL, purpose: Purpose = Purpose.NORMAL, **changes: object
-) -> DmpSession:
-    return DmpSession(caller(kind, **changes), PATIENT, purpose)
+) -> ChangeSession:
+    return ChangeSession(caller(kind, **changes), PATIENT, purpose, intent="an-intent")
