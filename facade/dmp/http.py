@@ -24,6 +24,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError, SSLError
 
 from facade.dmp.config import DmpConfig
+from facade.dmp.http_head import Pool
 from facade.dmp.keys import tls_context
 from facade.dmp.multipart import MultipartBody
 from facade.domain.errors import DmpUnavailable
@@ -69,6 +70,7 @@ class HttpClient:
         self.context = tls_context(config)
         self._places = threading.BoundedSemaphore(config.pool_size)
         self._pool = PoolManager(num_pools=8, maxsize=config.pool_size, ssl_context=self.context)
+        self._pool.pool_classes_by_scheme = {"https": Pool}
 
     @contextmanager
     def place(self) -> Iterator[None]:
