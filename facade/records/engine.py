@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ClauseElement, Connection, Engine, select, text
+from sqlalchemy.engine.interfaces import DBAPIModule
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
@@ -45,7 +46,7 @@ class Database:
     def __init__(self, dialect: Dialect, *, patience: float) -> None:
         self._dialect = dialect
         self._patience = patience
-        self._driver_error: type[Exception] = dialect.engine.dialect.loaded_dbapi.Error
+        self._driver = dialect.engine.dialect.loaded_dbapi
 
     @property
     def engine(self) -> Engine:
@@ -55,7 +56,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises RecordsUnavailable."""
-        with _trouble_named(self._driver_error), self._dialect.engine.connect() as connection, connection.begin():
+        with _trouble_named(self._driver), self._dialect.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -63,7 +64,7 @@ class Database:
         """A transaction that reads one state of the database throughout. Raises RecordsUnavailable."""
         dialect = self._dialect
         with (
-            _trouble_named(self._driver_error),
+            _trouble_named(self._driver),
             dialect.engine.connect() as connection,
             dialect.snapshot(connection).begin(),
         ):
@@ -78,7 +79,7 @@ class Database:
         """
         dialect = self._dialect
         with (
-            _trouble_named(self._driver_error),
+            _trouble_named(self._driver),
             in_turn(dialect, self._patience),
             dialect.engine.connect() as connection,
             dialect.writer(connection).begin(),
@@ -93,7 +94,7 @@ class Database:
 
     def wipe(self) -> None:
         """Overwrite what was deleted as far as the database product can. Raises RecordsUnavailable."""
-        with _trouble_named(self._driver_error):
+        with _trouble_named(self._driver):
             self._dialect.wipe()
 
     def prepare(self, statement: ClauseElement) -> Prepared:
@@ -102,7 +103,7 @@ class Database:
 
     def rows(self, statement: Prepared, values: Values) -> list[tuple[Any, ...]]:
         """What one prepared SELECT finds, in a transaction of its own. Raises RecordsUnavailable."""
-        with _trouble_named(self._driver_error), closing(self._dialect.engine.raw_connection()) as raw:
+        with _trouble_named(self._driver), closing(self._dialect.engine.raw_connection()) as raw:
             return statement.rows(raw.cursor(), values)
 
     @contextmanager
@@ -110,7 +111,7 @@ class Database:
         """As ``writing``, for prepared statements: durable when the block is left. Raises RecordsUnavailable."""
         dialect = self._dialect
         with (
-            _trouble_named(self._driver_error),
+            _trouble_named(self._driver),
             in_turn(dialect, self._patience),
             closing(dialect.engine.raw_connection()) as raw,
         ):
@@ -204,7 +205,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _trouble_named(driver_error: type[Exception]) -> Iterator[None]:
+def _trouble_named(driver: DBAPIModule) -> Iterator[None]:
     # Driver messages may quote values (identities, ids): only their code goes further, and no chained exception.
     try:
         yield
@@ -213,7 +214,10 @@ def _trouble_named(driver_error: type[Exception]) -> Iterator[None]:
     except DBAPIError as error:
         kind = Collided if getattr(error.orig, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
         raise kind(_code_of(error.orig)) from None
-    except driver_error as error:
+    except driver.IntegrityError as error:
+        # A unique row that another transaction wrote between the look and the insert of a prepared one.
+        raise Collided(_code_of(error)) from None
+    except driver.Error as error:
         kind = Collided if getattr(error, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
         raise kind(_code_of(error)) from None
     except StatementError:
