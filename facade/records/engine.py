@@ -108,7 +108,10 @@ class Database:
 
     @contextmanager
     def writing_prepared(self) -> Iterator[Cursor]:
-        """As ``writing``, for prepared statements: durable when the block is left. Raises RecordsUnavailable."""
+        """As ``writing``, for prepared statements: durable when the block is left.
+
+        Raises RecordsUnavailable (Collided also where another transaction wrote the unique row first).
+        """
         dialect = self._dialect
         with (
             _trouble_named(self._driver),

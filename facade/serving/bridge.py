@@ -79,7 +79,8 @@ class Bridge:
             piece: bytes | None = answer.content
             while piece is not None:
                 await transport.send_bytes(piece)
-                await asyncio.sleep(0)  # granian takes any number of pieces without ever making wait
+                # granian takes every piece without delay: but for this a document would keep the loop to itself.
+                await asyncio.sleep(0)
                 piece = next(answer.rest, None)
         finally:
             await self._loop.run_in_executor(self._workers, answer.close)
