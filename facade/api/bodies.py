@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import current_app, g, request
 
-from facade.api.limits import BUSY_SECONDS
+from facade.api.limits import AT_ONCE, BUSY_SECONDS
 from facade.domain.errors import FacadeError, InvalidInput, Problem
 from facade.observability import metrics
 
@@ -50,7 +50,7 @@ class Uploads:
             self._changed.notify_all()
 
 
-def body_bytes(limit: int) -> bytearray:
+def body_bytes(limit: int) -> bytes | bytearray:
     """The request body. Raises InvalidInput ``body.too-large`` before more than ``limit`` bytes are kept.
 
     Raises InvalidInput ``body.too-slow`` (408) or ``body.incomplete`` when it does not come, and FacadeError ``busy``
@@ -76,7 +76,7 @@ def release_uploads(_: BaseException | None) -> None:
         _uploads().release(held)
 
 
-def _read_body(limit: int) -> bytearray:
+def _read_body(limit: int) -> bytes | bytearray:
     declared = request.content_length
     if declared is not None and declared > limit:
         _drain(min(declared, limit * _DRAIN_FACTOR))
@@ -107,10 +107,13 @@ def _drain(amount: int) -> None:
         amount -= len(chunk)
 
 
-def _read_exactly(stream: Any, amount: int) -> bytearray:
-    """The body in one buffer that grows in place: never joined from pieces."""
-    body = bytearray()
-    while len(body) < amount and (chunk := stream.read(min(_CHUNK, amount - len(body)))):
+def _read_exactly(stream: Any, amount: int) -> bytes | bytearray:
+    """The body as the server had it where that is all, else in one buffer that grows in place: never joined."""
+    first: bytes = stream.read(min(AT_ONCE, amount)) if amount else b""
+    if len(first) == amount:
+        return first
+    body = bytearray(first)
+    while 0 < len(body) < amount and (chunk := stream.read(min(_CHUNK, amount - len(body)))):
         body += chunk
     if len(body) < amount:
         raise InvalidInput.of("body.incomplete")

@@ -118,7 +118,7 @@ def body_with_files(*expected: str) -> tuple[dict[str, Any], dict[int, Any]]:
     return resource, attachment.take_out(resource)
 
 
-def _body() -> tuple[bool, bytearray]:
+def _body() -> tuple[bool, bytes | bytearray]:
     """Whether the body is XML, and the body. Raises InvalidInput ``body.media-type``, once the body was read."""
     media_type = request.mimetype
     data = body_bytes(services().settings.max_body_bytes)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # What the server leaves in the environ of a request that is not to be served: a code of errors/facade.csv.
 REFUSED = "dmp_facade.refused"
 BUSY_SECONDS = 5
+# A body or an answer of more than so many bytes is handed over in pieces, so that it is never held twice. Smaller ones
+# are not: the ways of the pieces to the server's loop and back would be a twelfth of a retrieval of one megabyte.
+AT_ONCE = 2 * 1024 * 1024
 
 
 def within_limits() -> None:

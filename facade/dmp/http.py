@@ -25,6 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError,
 from urllib3.util import parse_url
 
 from facade.dmp.config import DmpConfig
+from facade.dmp.http_head import Pool
 from facade.dmp.keys import tls_context
 from facade.dmp.multipart import MultipartBody
 from facade.domain.errors import DmpUnavailable
@@ -70,6 +71,7 @@ class HttpClient:
         self.context = tls_context(config)
         self._places = threading.BoundedSemaphore(config.pool_size)
         self._pool = PoolManager(num_pools=8, maxsize=config.pool_size, ssl_context=self.context)
+        self._pool.pool_classes_by_scheme = {"https": Pool}
         # By address, with the target there: it is one of a few, and need not be taken apart for every message.
         self._targets: dict[str, tuple[HTTPConnectionPool, str]] = {}
 

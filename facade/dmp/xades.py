@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from functools import lru_cache
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
@@ -55,11 +57,7 @@ def sign_lot(submission: Submission, credential: Credential, hash_name: str, now
 
 
 def _document(signed_info: str, value: str, manifest: str, properties: str, credential: Credential) -> bytes:
-    chain = (credential.certificate, *credential.chain)
-    certificates = "".join(
-        f"<ds:X509Certificate>{base64.b64encode(each.public_bytes(Encoding.DER)).decode()}</ds:X509Certificate>"
-        for each in chain
-    )
+    certificates = "".join(_x509_certificate(each) for each in (credential.certificate, *credential.chain))
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<ds:Signature xmlns:ds="{DS}" xmlns:xades="{XADES}" Id="Signature">'
         f"{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue>"
@@ -87,20 +85,32 @@ def _document_reference(document: NewDocument, hash_name: str) -> str:
 
 
 def _signed_properties(credential: Credential, hash_name: str, now: datetime) -> str:
-    certificates = "".join(
-        f'<xades:Cert><xades:CertDigest><xades:DigestMethod Algorithm="{_DIGESTS[hash_name]}"/>'
-        f"<xades:DigestValue>{_digest(each.public_bytes(Encoding.DER), hash_name)}</xades:DigestValue>"
-        f"</xades:CertDigest><xades:IssuerSerial>"
-        f"<ds:X509IssuerName>{text(each.issuer.rfc4514_string())}</ds:X509IssuerName>"
-        f"<ds:X509SerialNumber>{each.serial_number}</ds:X509SerialNumber></xades:IssuerSerial></xades:Cert>"
-        for each in (credential.certificate, *credential.chain)
-    )
+    chain = (credential.certificate, *credential.chain)
+    certificates = "".join(_signing_certificate(each, hash_name) for each in chain)
     return (
         '<xades:SignedProperties Id="SignedProperties"><xades:SignedSignatureProperties>'
         f"<xades:SigningTime>{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}</xades:SigningTime>"
         f"<xades:SigningCertificate>{certificates}</xades:SigningCertificate>"
         "<xades:SignaturePolicyIdentifier><xades:SignaturePolicyImplied/></xades:SignaturePolicyIdentifier>"
         "</xades:SignedSignatureProperties></xades:SignedProperties>"
+    )
+
+
+# Our own certificates, which change with a restart only: how one is told is worked out once.
+@lru_cache(maxsize=16)
+def _x509_certificate(certificate: x509.Certificate) -> str:
+    der = certificate.public_bytes(Encoding.DER)
+    return f"<ds:X509Certificate>{base64.b64encode(der).decode()}</ds:X509Certificate>"
+
+
+@lru_cache(maxsize=16)
+def _signing_certificate(certificate: x509.Certificate, hash_name: str) -> str:
+    return (
+        f'<xades:Cert><xades:CertDigest><xades:DigestMethod Algorithm="{_DIGESTS[hash_name]}"/>'
+        f"<xades:DigestValue>{_digest(certificate.public_bytes(Encoding.DER), hash_name)}</xades:DigestValue>"
+        f"</xades:CertDigest><xades:IssuerSerial>"
+        f"<ds:X509IssuerName>{text(certificate.issuer.rfc4514_string())}</ds:X509IssuerName>"
+        f"<ds:X509SerialNumber>{certificate.serial_number}</ds:X509SerialNumber></xades:IssuerSerial></xades:Cert>"
     )
 
 

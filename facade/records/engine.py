@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ClauseElement, Connection, Engine, select, text
+from sqlalchemy.engine.interfaces import DBAPIModule
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from facade.domain.errors import FacadeError, Problem
@@ -48,7 +49,7 @@ class Database:
     def __init__(self, dialect: Dialect, *, patience: float) -> None:
         self._dialect = dialect
         self._patience = patience
-        self._driver_error: type[Exception] = dialect.engine.dialect.loaded_dbapi.Error
+        self._driver = dialect.engine.dialect.loaded_dbapi
         self._together = Together(self.writing_prepared)
 
     @property
@@ -59,7 +60,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises RecordsUnavailable."""
-        with _trouble_named(self._driver_error), self._dialect.engine.connect() as connection, connection.begin():
+        with _trouble_named(self._driver), self._dialect.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -67,7 +68,7 @@ class Database:
         """A transaction that reads one state of the database throughout. Raises RecordsUnavailable."""
         dialect = self._dialect
         with (
-            _trouble_named(self._driver_error),
+            _trouble_named(self._driver),
             dialect.engine.connect() as connection,
             dialect.snapshot(connection).begin(),
         ):
@@ -82,7 +83,7 @@ class Database:
         """
         dialect = self._dialect
         with (
-            _trouble_named(self._driver_error),
+            _trouble_named(self._driver),
             in_turn(dialect, self._patience),
             dialect.engine.connect() as connection,
             dialect.writer(connection).begin(),
@@ -97,7 +98,7 @@ class Database:
 
     def wipe(self) -> None:
         """Overwrite what was deleted as far as the database product can. Raises RecordsUnavailable."""
-        with _trouble_named(self._driver_error):
+        with _trouble_named(self._driver):
             self._dialect.wipe()
 
     def prepare(self, statement: ClauseElement) -> Prepared:
@@ -106,15 +107,18 @@ class Database:
 
     def rows(self, statement: Prepared, values: Values) -> list[tuple[Any, ...]]:
         """What one prepared SELECT finds, in a transaction of its own. Raises RecordsUnavailable."""
-        with _trouble_named(self._driver_error), closing(self._dialect.engine.raw_connection()) as raw:
+        with _trouble_named(self._driver), closing(self._dialect.engine.raw_connection()) as raw:
             return statement.rows(raw.cursor(), values)
 
     @contextmanager
     def writing_prepared(self) -> Iterator[Cursor]:
-        """As ``writing``, for prepared statements: durable when the block is left. Raises RecordsUnavailable."""
+        """As ``writing``, for prepared statements: durable when the block is left.
+
+        Raises RecordsUnavailable (Collided also where another transaction wrote the unique row first).
+        """
         dialect = self._dialect
         with (
-            _trouble_named(self._driver_error),
+            _trouble_named(self._driver),
             in_turn(dialect, self._patience),
             closing(dialect.engine.raw_connection()) as raw,
         ):
@@ -128,7 +132,7 @@ class Database:
 
         It runs prepared statements on its cursor and does nothing else: it may be run twice. Raises RecordsUnavailable.
         """
-        with _trouble_named(self._driver_error):
+        with _trouble_named(self._driver):
             return self._together.run(write, patience=self._patience)
 
     def ping(self) -> str | None:
@@ -216,7 +220,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _trouble_named(driver_error: type[Exception]) -> Iterator[None]:
+def _trouble_named(driver: DBAPIModule) -> Iterator[None]:
     # Driver messages may quote values (identities, ids): only their code goes further, and no chained exception.
     try:
         yield
@@ -225,7 +229,10 @@ def _trouble_named(driver_error: type[Exception]) -> Iterator[None]:
     except DBAPIError as error:
         kind = Collided if getattr(error.orig, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
         raise kind(_code_of(error.orig)) from None
-    except driver_error as error:
+    except driver.IntegrityError as error:
+        # A unique row that another transaction wrote between the look and the insert of a prepared one.
+        raise Collided(_code_of(error)) from None
+    except driver.Error as error:
         kind = Collided if getattr(error, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
         raise kind(_code_of(error)) from None
     except StatementError:

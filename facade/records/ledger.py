@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -29,7 +29,6 @@ _BLOCKERS = (
 )
 _WRITE_LOT, _WRITE_DOCUMENTS = insert(submissions), insert(publications)
 _SETTLED = update(submissions).where(submissions.c.id == bindparam("reservation"))
-_STATE = select(submissions.c.state).where(submissions.c.id == bindparam("reservation"))
 _KNOWN = (
     update(publications)
     .where(publications.c.submission_id == bindparam("reservation"), publications.c.unique_id == bindparam("document"))
@@ -59,21 +58,30 @@ def insert_reservation(
 ) -> Reservation:
     """Write a pending reservation. Raises IntegrityError when another process was faster."""
     submission_id = str(uuid.uuid4())
-    connection.execute(
-        _WRITE_LOT,
-        {
-            "id": submission_id,
-            "caller_id": request.caller_id,
-            "structure_id": request.structure_id,
-            "key_digest": request.key_digest,
-            "fingerprint": request.fingerprint,
-            "live_key": request.key_digest,
-            "lot": lot,
-            "state": State.PENDING.value,
-            "reserved_at": now,
-        },
-    )
+    connection.execute(_WRITE_LOT, lot_columns(submission_id, request, now, lot))
     connection.execute(_WRITE_DOCUMENTS, [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
+    return reserved(submission_id, intents, request, now=now, lot=lot)
+
+
+def lot_columns(submission_id: str, request: Request, now: datetime, lot: str) -> dict[str, Any]:
+    """The row of a pending reservation."""
+    return {
+        "id": submission_id,
+        "caller_id": request.caller_id,
+        "structure_id": request.structure_id,
+        "key_digest": request.key_digest,
+        "fingerprint": request.fingerprint,
+        "live_key": request.key_digest,
+        "lot": lot,
+        "state": State.PENDING.value,
+        "reserved_at": now,
+    }
+
+
+def reserved(
+    submission_id: str, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str
+) -> Reservation:
+    """A pending reservation as its rows say it."""
     documents = tuple(Published(one.unique_id, "", one.patient) for one in intents)
     return Reservation(submission_id, State.PENDING, request.structure_id, lot, documents, now)
 
@@ -88,11 +96,6 @@ def load(connection: Connection, submission_id: str, state: State, *, replay: bo
         Published(row.unique_id, row.logical_id, INS.of(row.patient_oid, row.patient_value)) for row in rows
     )
     return Reservation(submission_id, state, lot.structure_id, lot.lot, documents, lot.reserved_at, replay)
-
-
-def state_of(connection: Connection, submission_id: str) -> State:
-    """The state as it is written."""
-    return State(connection.execute(_STATE, {"reservation": submission_id}).scalar_one())
 
 
 def settle_stored(connection: Connection, submission_id: str, now: datetime, lot: str) -> None:

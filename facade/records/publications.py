@@ -30,8 +30,8 @@ from facade.records.ledger import (
     release,
     revive,
     settle_stored,
-    state_of,
 )
+from facade.records.ledger_usual import UsualCourse
 from facade.records.prepared import Prepared
 from facade.records.reservations import (
     Intent,
@@ -59,6 +59,7 @@ class Publications:
     def __init__(self, database: Database, *, pending_for: timedelta = timedelta(minutes=5)) -> None:
         self._database = database
         self._pending_for = pending_for
+        self._usual = UsualCourse(database)
         self._forms: dict[int, Prepared] = {}  # by how many documents it asks for, a power of two
 
     def reserve(self, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str = "") -> Reservation:
@@ -73,6 +74,8 @@ class Publications:
         _refuse_twins(intents)
         for _ in range(_ATTEMPTS):
             try:
+                if reservation := self._usual.reserve(intents, request, now=now, lot=lot):
+                    return reservation
                 with self._database.writing() as connection:
                     earlier = self._earlier(connection, intents, request, now)
                     return earlier or insert_reservation(connection, intents, request, now=now, lot=lot)
@@ -82,12 +85,12 @@ class Publications:
 
     def mark_stored(self, reservation_id: str, logical_ids: Mapping[str, str], *, now: datetime, lot: str = "") -> None:
         """The DMP has the lot; ``logical_ids`` by uniqueId. Holds even for one that was thought to have failed."""
+        if self._usual.mark_stored(reservation_id, logical_ids, now=now, lot=lot):
+            return
         with self._database.writing() as connection:
-            failed = state_of(connection, reservation_id) is State.FAILED
             settle_stored(connection, reservation_id, now, lot)
             note_logical_ids(connection, reservation_id, logical_ids)
-            if failed:
-                revive(connection, reservation_id)
+            revive(connection, reservation_id)
 
     def mark_failed(self, reservation_id: str, *, now: datetime) -> None:
         """Certainly not stored: its documents, and its Idempotency-Key, may be used again."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from facade.api.limits import REFUSED
+from facade.api.limits import AT_ONCE, REFUSED
 from facade.serving.admission import ALWAYS, Admission, QueueFull
 from facade.settings import Settings
 
@@ -26,8 +26,8 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _ASIDE = 4
 _DISCARD_SECONDS = 3.0
 _UNREADABLE = "\ufffd"
-# A body of up to so many bytes is handed over at once; a larger one in pieces, so that it is never held twice.
-_AT_ONCE = 256 * 1024
+# What of a body that comes in pieces is handed over together.
+_PIECE = 256 * 1024
 
 
 class Bridge:
@@ -66,7 +66,11 @@ class Bridge:
         await self._give(answer, protocol)
 
     async def _give(self, answer: Answer, protocol: Any) -> None:
-        """Hand the answer over. A large one leaves as it is made: its thread is free while its client reads."""
+        """Hand the answer over. A large one leaves as it is made: its thread is free while its client reads.
+
+        Only documents are so large, and they are in memory: a piece of one is decoded here in less time than a thread
+        needs to be asked for it. Between two of them it is everybody else's turn.
+        """
         if answer.rest is None:
             protocol.response_bytes(answer.status, answer.headers, answer.content)
             return
@@ -75,7 +79,9 @@ class Bridge:
             piece: bytes | None = answer.content
             while piece is not None:
                 await transport.send_bytes(piece)
-                piece = await self._loop.run_in_executor(self._workers, next, answer.rest, None)
+                # granian takes every piece without delay: but for this a document would keep the loop to itself.
+                await asyncio.sleep(0)
+                piece = next(answer.rest, None)
         finally:
             await self._loop.run_in_executor(self._workers, answer.close)
 
@@ -113,7 +119,7 @@ class Body:
         self._protocol = protocol
         declared = environ.get("CONTENT_LENGTH", "")
         self._none = declared in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ
-        self._whole = declared.isdigit() and int(declared) <= min(_AT_ONCE, settings.max_body_bytes)
+        self._whole = declared.isdigit() and int(declared) <= min(AT_ONCE, settings.max_body_bytes)
         self._seconds = settings.body_seconds
         self._most = settings.max_body_bytes
         self._end = 0.0
@@ -123,7 +129,10 @@ class Body:
     def read(self, size: int = -1) -> bytes:
         """Up to ``size`` bytes, none at the end. Raises TimeoutError when the time for the whole body is over."""
         if not self._kept and not self._none:
-            self._kept = memoryview(self._received())
+            received = self._received()
+            if len(received) <= size:
+                return received  # not copied
+            self._kept = memoryview(received)
         end = len(self._kept) if size < 0 else size
         taken, self._kept = self._kept[:end], self._kept[end:]
         return bytes(taken)
@@ -160,7 +169,7 @@ class Body:
     async def _some(self) -> bytes:
         self._pieces = self._pieces or aiter(self._protocol)
         some = bytearray()
-        while len(some) < _AT_ONCE:
+        while len(some) < _PIECE:
             piece = await anext(self._pieces)
             if not piece:
                 # The end is an empty piece; to ask for one more would be an error.
@@ -220,7 +229,7 @@ def _answer(application: Wsgi, environ: dict[str, Any]) -> Answer:
     pieces, close, large = iter(parts), getattr(parts, "close", bool), False
     try:
         content = _first(pieces)
-        large = len(content) > _AT_ONCE
+        large = len(content) > AT_ONCE
     finally:
         if not large:
             close()
@@ -234,6 +243,6 @@ def _first(pieces: Iterator[bytes]) -> bytes:
     for piece in pieces:
         found.append(piece)
         size += len(piece)
-        if size > _AT_ONCE:
+        if size > AT_ONCE:
             break
     return found[0] if len(found) == 1 else b"".join(found)

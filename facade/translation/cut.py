@@ -31,7 +31,7 @@ def cut(body: bytes | bytearray, *, xml: bool = False) -> tuple[bytes | bytearra
         if not key.search(body, max(0, start - _BEFORE), start):
             continue
         try:
-            file = Base64File.read(view[start:end])
+            file = Base64File.read(view[start:end], hashed=True)
         except ValueError:
             continue
         mark = f"{token}{len(files):08d}"

@@ -47,6 +47,15 @@ def test_a_text_like_the_boundary_inside_a_part_belongs_to_it(content: bytes) ->
     assert bytes(read.parts["doc"]) == hostile
 
 
+@pytest.mark.parametrize("lines", [0, 1, 499, 500, 501, 2_000])
+def test_a_part_ends_at_the_first_delimiter_however_many_lines_it_has(lines: int) -> None:
+    contents = [b"\r\n--" * lines + b"one", b"\r\n" * lines + b"two"]
+    read = parse(KIND, message(("root", b"<r/>"), *((f"d{number}", each) for number, each in enumerate(contents))))
+    assert [bytes(read.parts[f"d{number}"]) for number in (0, 1)] == contents
+    with pytest.raises(MalformedMultipart, match="has no end"):
+        parse(KIND, message(("root", b"<r/>"), ("d", contents[1]), close=b""))
+
+
 def test_the_document_is_not_copied_when_written_or_read() -> None:
     content = bytes(100_000)
     body = MultipartBody(b"<r/>", [Part("d", "text/xml", Content.of(content))], action="a")

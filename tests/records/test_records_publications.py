@@ -11,9 +11,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.errors import Conflict, Problem
-from facade.records import publications as module
 from facade.records.engine import Database
-from facade.records.ledger import blockers
+from facade.records.ledger_usual import UsualCourse
 from facade.records.publications import Publications
 from facade.records.reservations import Intent, NaturalForm, Published, Request, State, repeatable_unique_id
 from facade.records.schema import publications as documents
@@ -240,11 +239,13 @@ def test_looking_and_inserting_at_the_same_moment_ends_in_a_conflict(
     stored(ledger, intent(1))
     seen: list[int] = []
 
+    looks = UsualCourse._is_clear
+
     def blind_once(*arguments: object) -> object:
         seen.append(1)
-        return [] if len(seen) == 1 else blockers(*arguments)  # type: ignore[arg-type]
+        return True if len(seen) == 1 else looks(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "blockers", blind_once)
+    monkeypatch.setattr(UsualCourse, "_is_clear", blind_once)
     assert refusal(ledger, intent(1)).code == "publication.duplicate-unique-id"
     assert len(seen) == 2
     with database.reading() as connection:

@@ -22,10 +22,10 @@ FILE = hashlib.shake_128(b"file").digest(100_000)
 TEXT = base64.b64encode(FILE).decode()
 
 
-@given(st.binary(max_size=100))
-def test_a_file_is_what_its_text_says(content: bytes) -> None:
+@given(st.binary(max_size=100), st.booleans())
+def test_a_file_is_what_its_text_says(content: bytes, hashed: bool) -> None:
     for text in (base64.b64encode(content), base64.b64encode(content).decode(), memoryview(base64.b64encode(content))):
-        file = Base64File.read(text)
+        file = Base64File.read(text, hashed=hashed)
         assert (bytes(file), len(file), b"".join(file)) == (content, len(content), content)
         assert file.digest("sha1") == hashlib.sha1(content, usedforsecurity=False).digest()
         assert bytes(file.text) == base64.b64encode(content)
@@ -42,14 +42,17 @@ def test_blocks_hide_no_padding(monkeypatch: pytest.MonkeyPatch, size: int) -> N
     monkeypatch.setattr(base64_file, "_BLOCK", 4)
     content = bytes(range(size))
     text = base64.b64encode(content)
-    assert bytes(Base64File.read(text)) == content
+    file = Base64File.read(text, hashed=True)
+    assert bytes(file) == content
+    assert file.sha1 == hashlib.sha1(content, usedforsecurity=False).digest()
     with pytest.raises(ValueError, match="padding before the end"):
         Base64File.read(b"QQ==" + text)
 
 
 def test_bits_nobody_reads_are_cleared() -> None:
-    file = Base64File.read("QUJDQR==")
+    file = Base64File.read("QUJDQR==", hashed=True)
     assert (bytes(file), bytes(file.text)) == (b"ABCA", b"QUJDQQ==")
+    assert file.sha1 == hashlib.sha1(b"ABCA", usedforsecurity=False).digest()
 
 
 def _plainly(body: bytes) -> tuple[Any, dict[int, Any]]:
