@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.ins import INS
-from facade.records.reservations import Intent, Published, Request, Reservation, State
+from facade.records.reservations import Published, Request, Reservation, State, ToSend
 from facade.records.schema import publications, submissions
 
 _OPEN = (State.PENDING.value, State.UNKNOWN.value)
@@ -45,22 +45,22 @@ class Blocker(NamedTuple):
     reserved_at: datetime
 
 
-def blockers(connection: Connection, intents: Sequence[Intent]) -> list[Blocker]:
+def blockers(connection: Connection, to_send: Sequence[ToSend]) -> list[Blocker]:
     """The live documents with the uniqueId, or with the content, of one of these."""
     rows = connection.execute(
-        _BLOCKERS, {"ids": [one.unique_id for one in intents], "contents": [one.content for one in intents]}
+        _BLOCKERS, {"ids": [one.unique_id for one in to_send], "contents": [one.content for one in to_send]}
     )
     return [Blocker(row.submission_id, row.unique_id, State(row.state), row.reserved_at) for row in rows]
 
 
 def insert_reservation(
-    connection: Connection, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str
+    connection: Connection, to_send: Sequence[ToSend], request: Request, *, now: datetime, lot: str
 ) -> Reservation:
     """Write a pending reservation. Raises IntegrityError when another process was faster."""
     submission_id = str(uuid.uuid4())
     connection.execute(_WRITE_LOT, lot_columns(submission_id, request, now, lot))
-    connection.execute(_WRITE_DOCUMENTS, [one.columns(submission_id, rank) for rank, one in enumerate(intents)])
-    return reserved(submission_id, intents, request, now=now, lot=lot)
+    connection.execute(_WRITE_DOCUMENTS, [one.columns(submission_id, rank) for rank, one in enumerate(to_send)])
+    return reserved(submission_id, to_send, request, now=now, lot=lot)
 
 
 def lot_columns(submission_id: str, request: Request, now: datetime, lot: str) -> dict[str, Any]:
@@ -79,10 +79,10 @@ def lot_columns(submission_id: str, request: Request, now: datetime, lot: str) -
 
 
 def reserved(
-    submission_id: str, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str
+    submission_id: str, to_send: Sequence[ToSend], request: Request, *, now: datetime, lot: str
 ) -> Reservation:
     """A pending reservation as its rows say it."""
-    documents = tuple(Published(one.unique_id, "", one.patient) for one in intents)
+    documents = tuple(Published(one.unique_id, "", one.patient) for one in to_send)
     return Reservation(submission_id, State.PENDING, request.structure_id, lot, documents, now)
 
 

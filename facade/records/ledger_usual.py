@@ -16,7 +16,7 @@ from sqlalchemy import BindParameter, Select, Table, bindparam, insert, or_, sel
 from facade.records.engine import Database
 from facade.records.ledger import lot_columns, reserved
 from facade.records.prepared import Cursor, Prepared
-from facade.records.reservations import Intent, Request, Reservation, State
+from facade.records.reservations import Request, Reservation, State, ToSend
 from facade.records.schema import publications, submissions
 
 _lot, _document = submissions.c, publications.c
@@ -47,16 +47,16 @@ class UsualCourse:
         self._settle_as = database.prepare(_SETTLE.values(lot=bindparam("known_lot", type_=_lot.lot.type)))
         self._known = database.prepare(_KNOWN)
 
-    def reserve(self, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str) -> Reservation | None:
+    def reserve(self, to_send: Sequence[ToSend], request: Request, *, now: datetime, lot: str) -> Reservation | None:
         """A new reservation; None, and nothing written, where anything may be in its way."""
         submission_id = str(uuid.uuid4())
         with self._database.writing_prepared() as cursor:
-            if not self._is_clear(cursor, intents, request):
+            if not self._is_clear(cursor, to_send, request):
                 return None
             self._write_lot.execute(cursor, _whole(submissions, lot_columns(submission_id, request, now, lot)))
-            for rank, one in enumerate(intents):
+            for rank, one in enumerate(to_send):
                 self._write_document.execute(cursor, _whole(publications, one.columns(submission_id, rank)))
-        return reserved(submission_id, intents, request, now=now, lot=lot)
+        return reserved(submission_id, to_send, request, now=now, lot=lot)
 
     def mark_stored(self, reservation_id: str, logical_ids: Mapping[str, str], *, now: datetime, lot: str) -> bool:
         """Note that the DMP has the lot; False, and nothing written, for one that was thought to have failed."""
@@ -73,17 +73,17 @@ class UsualCourse:
                 self._known.execute(cursor, mine | {"document": unique_id, "known_as": logical_id})
         return True
 
-    def _is_clear(self, cursor: Cursor, intents: Sequence[Intent], request: Request) -> bool:
+    def _is_clear(self, cursor: Cursor, to_send: Sequence[ToSend], request: Request) -> bool:
         if request.key_digest is not None and self._same_key.rows(cursor, {"key": request.key_digest}):
             return False
-        places = 1 << (len(intents) - 1).bit_length()
+        places = 1 << (len(to_send) - 1).bit_length()
         query = self._in_the_way.get(places)
         if query is None:
             query = self._in_the_way[places] = self._database.prepare(_in_the_way(places))
         asked: dict[str, str] = {}
         for place in range(places):
             # What is asked for twice is found once.
-            one = intents[min(place, len(intents) - 1)]
+            one = to_send[min(place, len(to_send) - 1)]
             asked |= {f"id{place}": one.unique_id, f"content{place}": one.content}
         return not query.rows(cursor, asked)
 

@@ -34,12 +34,12 @@ from facade.records.ledger import (
 from facade.records.ledger_usual import UsualCourse
 from facade.records.prepared import Prepared
 from facade.records.reservations import (
-    Intent,
     NaturalForm,
     Published,
     Request,
     Reservation,
     State,
+    ToSend,
     duplicate_content,
     duplicate_unique_id,
     in_progress,
@@ -62,7 +62,7 @@ class Publications:
         self._usual = UsualCourse(database)
         self._forms: dict[int, Prepared] = {}  # by how many documents it asks for, a power of two
 
-    def reserve(self, intents: Sequence[Intent], request: Request, *, now: datetime, lot: str = "") -> Reservation:
+    def reserve(self, to_send: Sequence[ToSend], request: Request, *, now: datetime, lot: str = "") -> Reservation:
         """Reserve the documents of one lot before they are sent.
 
         Returns a reservation that is ``pending``: send it; ``stored`` and a replay: this request was already served,
@@ -71,14 +71,14 @@ class Publications:
         Raises Conflict: ``publication.duplicate-unique-id``, ``publication.duplicate-content``,
         ``publication.in-progress``, ``publication.idempotency-mismatch``.
         """
-        _refuse_twins(intents)
+        _refuse_twins(to_send)
         for _ in range(_ATTEMPTS):
             try:
-                if reservation := self._usual.reserve(intents, request, now=now, lot=lot):
+                if reservation := self._usual.reserve(to_send, request, now=now, lot=lot):
                     return reservation
                 with self._database.writing() as connection:
-                    earlier = self._earlier(connection, intents, request, now)
-                    return earlier or insert_reservation(connection, intents, request, now=now, lot=lot)
+                    earlier = self._earlier(connection, to_send, request, now)
+                    return earlier or insert_reservation(connection, to_send, request, now=now, lot=lot)
             except (IntegrityError, Collided):
                 continue  # another process reserved between the look and the insert: look again
         raise in_progress()
@@ -177,20 +177,20 @@ class Publications:
         return {row[0]: NaturalForm(*row[1:]) for row in self._database.rows(query, asked)}
 
     def _earlier(
-        self, connection: Connection, intents: Sequence[Intent], request: Request, now: datetime
+        self, connection: Connection, to_send: Sequence[ToSend], request: Request, now: datetime
     ) -> Reservation | None:
         same_key = self._same_key(connection, request, now)
         if same_key is not None:
             return same_key
         unsettled: str | None = None
         sending = False
-        for blocker in blockers(connection, intents):
+        for blocker in blockers(connection, to_send):
             match self._present(blocker.state, blocker.reserved_at, now):
                 case State.UNKNOWN:
                     unsettled = blocker.submission_id
                 case State.PENDING:
                     sending = True
-                case _ if any(one.unique_id == blocker.unique_id for one in intents):
+                case _ if any(one.unique_id == blocker.unique_id for one in to_send):
                     raise duplicate_unique_id(blocker.unique_id)
                 case _:
                     raise duplicate_content(blocker.unique_id)
@@ -233,10 +233,10 @@ def _forms(places: int) -> Select[Any]:
     return select(*columns).join_from(publications, submissions).where(found.live_unique_id.in_(asked))
 
 
-def _refuse_twins(intents: Sequence[Intent]) -> None:
+def _refuse_twins(to_send: Sequence[ToSend]) -> None:
     seen_ids: set[str] = set()
     seen_contents: dict[str, str] = {}
-    for one in intents:
+    for one in to_send:
         if one.unique_id in seen_ids:
             raise duplicate_unique_id(one.unique_id)
         if one.content in seen_contents:

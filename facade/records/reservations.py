@@ -39,7 +39,7 @@ class NaturalForm(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class ToSend:
     """One document about to be sent. ``sha1`` is that of the content as it was handed in, in lower-case hex.
 
     ``replaces`` is the uniqueId of the document it replaces: the same content may then be sent again, once.

@@ -19,8 +19,8 @@ from facade.domain.ins import INS
 from facade.domain.obligations import Obligations
 from facade.observability.acts import measured
 from facade.records.mail_rows import Mail
-from facade.records.reservations import Intent, Reservation, repeatable_unique_id
 from facade.records.reservations import Request as LedgerRequest
+from facade.records.reservations import Reservation, ToSend, repeatable_unique_id
 from facade.transactions import complete, outcome, render, send_published
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
@@ -221,8 +221,8 @@ def _new_oid(services: Services) -> str:
 def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservation:
     """Take the uniqueIds in the ledger. A publication whose outcome was never learnt is settled first."""
     services = case.services
-    intents = [
-        Intent(
+    to_send = [
+        ToSend(
             case.patient,
             draft.entry.unique_id,
             draft.sha1,
@@ -235,10 +235,10 @@ def _reserve(case: Case, order: Order, drafts: Sequence[Prepared]) -> Reservatio
         for draft in drafts
     ]
     request = _ledger_request(case, order)
-    reservation = services.publications.reserve(intents, request, now=case.now)
+    reservation = services.publications.reserve(to_send, request, now=case.now)
     if reservation.state == "unknown":
         outcome.settle(case, reservation)
-        reservation = services.publications.reserve(intents, request, now=case.now)
+        reservation = services.publications.reserve(to_send, request, now=case.now)
         if reservation.replay:
             outcome.note_hidden(case, _as_reserved(reservation, drafts))
     return reservation

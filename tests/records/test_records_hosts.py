@@ -27,7 +27,7 @@ from facade.records.schema import consents as consent_table
 from facade.records.schema import hidden_documents, trace_anchors
 from facade.records.schema import publications as documents
 from facade.records.traces import Traces
-from tests.support.records import NOW, document, ins, intent, trace
+from tests.support.records import NOW, document, ins, to_send, trace
 
 SPAWN = multiprocessing.get_context("spawn")
 ASKING = Request("899700000018", "1750000001")
@@ -65,9 +65,9 @@ def only_on(database: Database, product: str, why: str) -> None:
 @pytest.mark.parametrize("shared", ["unique_id", "sha1", "key"])
 def test_of_hosts_that_reserve_at_once_one_gets_it(hosts: list[Database], shared: str) -> None:
     def reserve(database: Database, number: int) -> object:
-        changes = {} if shared == "key" else {shared: getattr(intent(1), shared)}
+        changes = {} if shared == "key" else {shared: getattr(to_send(1), shared)}
         request = Request("899700000018", "1750000001", "k", "f") if shared == "key" else ASKING
-        return Publications(database).reserve([intent(10 + number, **changes)], request, now=NOW).state
+        return Publications(database).reserve([to_send(10 + number, **changes)], request, now=NOW).state
 
     answers = at_once(hosts, reserve)
     assert sorted(map(str, answers)) == ["pending", "publication.in-progress", "publication.in-progress"]
@@ -83,7 +83,7 @@ def test_lots_that_hold_each_others_documents_in_another_order_do_not_lock_each_
         numbers = range(round_ * 100, round_ * 100 + 20)
 
         def reserve(database: Database, host: int, numbers: range = numbers) -> object:
-            lot = [intent(number) for number in (numbers if host % 2 else reversed(numbers))]
+            lot = [to_send(number) for number in (numbers if host % 2 else reversed(numbers))]
             return Publications(database).reserve(lot, ASKING, now=NOW).state
 
         answers = at_once(hosts, reserve)

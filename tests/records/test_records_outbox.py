@@ -18,7 +18,7 @@ from facade.records.publications import Publications
 from facade.records.reservations import Request
 from facade.records.schema import mail_messages
 from facade.records.sealing import Sealer
-from tests.support.records import NOW, ins, intent
+from tests.support.records import NOW, ins, to_send
 
 KEY, OTHER_KEY = b"k" * 64, b"o" * 64
 LEASE, HANDING = timedelta(minutes=5), timedelta(minutes=15)
@@ -155,7 +155,7 @@ def test_what_waits_too_long_is_given_up_and_says_why(database: Database) -> Non
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_message_held_for_a_publication_follows_it_whoever_settles_it(database: Database, stored: bool) -> None:
     box, ledger = outbox(database), Publications(database)
-    reservation = ledger.reserve([intent()], Request("me", "1990000028"), now=NOW)
+    reservation = ledger.reserve([to_send()], Request("me", "1990000028"), now=NOW)
     (put,) = box.put([mail()], Group(reservation_id=reservation.id), now=NOW)
     assert box.claim(now=later(1)) is None
     if stored:
@@ -170,7 +170,7 @@ def test_a_message_held_for_a_publication_follows_it_whoever_settles_it(database
 
 def test_one_never_settled_is_given_up(database: Database) -> None:
     box, ledger = outbox(database), Publications(database)
-    reservation = ledger.reserve([intent()], Request("me", "1990000028"), now=NOW)
+    reservation = ledger.reserve([to_send()], Request("me", "1990000028"), now=NOW)
     box.put([mail()], Group(reservation_id=reservation.id), now=NOW)
     assert box.abandon_held(later(1), now=later(2)) == 1
     assert box.claim(now=later(3)) is None

@@ -19,7 +19,7 @@ from facade.domain.ins import INS, InsKind, ins_key
 from facade.domain.masking import Masking
 from facade.records.engine import open_database
 from facade.records.publications import Publications
-from facade.records.reservations import Intent, Request
+from facade.records.reservations import Request, ToSend
 from facade.records.traces import Trace, Traces
 
 NOW = datetime(2026, 11, 22, 9, 30, 15, 123456, tzinfo=UTC)
@@ -54,7 +54,7 @@ def trace(number: int = 1, **changes: object) -> Trace:
     return Trace(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def intent(number: int = 1, **changes: object) -> Intent:
+def to_send(number: int = 1, **changes: object) -> ToSend:
     """A document to publish that differs from the others by id and content."""
     values: dict[str, object] = {
         "patient": ins(),
@@ -64,7 +64,7 @@ def intent(number: int = 1, **changes: object) -> Intent:
         "media_type": "application/pdf",
         "size": 1000 + number,
     }
-    return Intent(**{**values, **changes})  # type: ignore[arg-type]
+    return ToSend(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def document(logical_id: str, author: str) -> DocumentEntry:
@@ -105,7 +105,7 @@ def reserve_each(url: str, count: int, key: str) -> list[str]:
         for number in range(count):
             request = Request("899700000018", "1750000001", f"{key}-{number}" if key else "", "f" if key else "")
             try:
-                got.append(ledger.reserve([intent(number)], request, now=NOW).id)
+                got.append(ledger.reserve([to_send(number)], request, now=NOW).id)
             except Conflict:
                 continue
     finally:
