@@ -23,8 +23,7 @@ from facade.domain.errors import InvalidInput
 
 _KINDS = [JSON, XML, "application/json"]
 _DOCUMENTS = {"Binary.retrieve", "system.transaction"}
-# Less than this is a few packets either way.
-_SMALLEST = 4096
+_SMALLEST = 1024
 # Metadata repeat themselves: a higher level costs several times the processor for a few percent.
 _BR_LEVEL, _GZIP_LEVEL = 2, 1
 

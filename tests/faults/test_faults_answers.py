@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from facade.embedded.misbehaviour import behave, order
-from tests.support.demo import RunningDemo, codes_of, ids_of, pdf
-from tests.support.own_records import own_records
+from tests.support.demo import RunningDemo, codes_of, ids_of, pdf, running_demo
 
 # transaction, fault, status and code a search is answered with, however often it is asked
 SEARCHES = [
@@ -36,8 +35,8 @@ RETRIEVALS = [
 
 
 @pytest.fixture(scope="module")
-def faulty(failing_demo: RunningDemo) -> Iterator[RunningDemo]:
-    with own_records(failing_demo) as running:
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    with running_demo(tmp_path_factory.mktemp("answers")) as running:
         for patient in ("minor", "adult"):
             document = running.publish("author-doctor", patient)["id"]
             assert running.search("nurse", patient).status_code == 200

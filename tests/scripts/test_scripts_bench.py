@@ -57,6 +57,7 @@ def test_the_benchmark_writes_each_comparison_and_leaves_nothing_behind(
     compared = {(row["name"].split()[0], row["against"]) for row in rows}
     assert compared == {
         ("search", "floor"),
+        ("search", "models"),
         ("search", "naive"),
         ("read", "floor"),
         ("publish", "raw"),
