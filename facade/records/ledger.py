@@ -53,13 +53,21 @@ def blockers(connection: Connection, to_send: Sequence[ToSend]) -> list[Blocker]
     return [Blocker(row.submission_id, row.unique_id, State(row.state), row.reserved_at) for row in rows]
 
 
+def in_one_order(to_send: Sequence[ToSend]) -> list[tuple[int, ToSend]]:
+    """The documents of a lot with their ranks, in the order all lots are written in.
+
+    Of two lots that hold each other's documents one then waits for the other, and neither for the other's end.
+    """
+    return sorted(enumerate(to_send), key=lambda each: each[1].unique_id)
+
+
 def insert_reservation(
     connection: Connection, to_send: Sequence[ToSend], request: Request, *, now: datetime, lot: str
 ) -> Reservation:
     """Write a pending reservation. Raises IntegrityError when another process was faster."""
     submission_id = str(uuid.uuid4())
     connection.execute(_WRITE_LOT, lot_columns(submission_id, request, now, lot))
-    connection.execute(_WRITE_DOCUMENTS, [one.columns(submission_id, rank) for rank, one in enumerate(to_send)])
+    connection.execute(_WRITE_DOCUMENTS, [one.columns(submission_id, rank) for rank, one in in_one_order(to_send)])
     return reserved(submission_id, to_send, request, now=now, lot=lot)
 
 

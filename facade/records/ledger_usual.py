@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Select, Table, bindparam, insert, or_, select, update
 
 from facade.records.engine import Database
-from facade.records.ledger import lot_columns, reserved
+from facade.records.ledger import in_one_order, lot_columns, reserved
 from facade.records.prepared import Cursor, Prepared
 from facade.records.reservations import Request, Reservation, State, ToSend
 from facade.records.schema import publications, submissions
@@ -54,7 +54,7 @@ class UsualCourse:
             if not self._is_clear(cursor, to_send, request):
                 return None
             self._write_lot.execute(cursor, _whole(submissions, lot_columns(submission_id, request, now, lot)))
-            for rank, one in enumerate(to_send):
+            for rank, one in in_one_order(to_send):
                 self._write_document.execute(cursor, _whole(publications, one.columns(submission_id, rank)))
         return reserved(submission_id, to_send, request, now=now, lot=lot)
 

@@ -78,7 +78,7 @@ def test_of_hosts_that_reserve_at_once_one_gets_it(hosts: list[Database], shared
 def test_lots_that_hold_each_others_documents_in_another_order_do_not_lock_each_other_out(
     hosts: list[Database],
 ) -> None:
-    """On PostgreSQL a deadlock: one of the two is undone, looks again, and is told that the other is being sent."""
+    """They are written in one order, or PostgreSQL would undo one of them, a second later, for a deadlock."""
     for round_ in range(15):
         numbers = range(round_ * 100, round_ * 100 + 20)
 
