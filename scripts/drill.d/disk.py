@@ -18,7 +18,8 @@ from report import Report
 from verdict import losses
 from world import World
 
-_SIZE = "32m"
+# More than twice what /readyz wants to be left.
+_SIZE = "160m"
 _KEPT = 64 * 1024
 
 
@@ -26,7 +27,7 @@ def disk_full(report: Report) -> None:
     """The SQLite trace store has no room (a small tmpfs for root, else RLIMIT_FSIZE), then has again."""
     with _small_disk() as disk, World(sqlite_folder=disk, workers=1) as world:
         report.say(
-            "a tmpfs of 32 MB" if disk else "RLIMIT_FSIZE on the facade: no file grows (no tmpfs without privileges)"
+            f"a tmpfs of {_SIZE}" if disk else "RLIMIT_FSIZE on the facade: no file grows (no tmpfs without privileges)"
         )
         load = Load(world, requests=report.requests // 2, seed=report.seed)
         load.run()
