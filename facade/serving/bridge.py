@@ -28,6 +28,8 @@ _DISCARD_SECONDS = 3.0
 _UNREADABLE = "\ufffd"
 # What of a body that comes in pieces is handed over together.
 _PIECE = 256 * 1024
+# From here on the pieces of an answer come from a thread.
+_VERY_LARGE = 8 * 1024 * 1024
 
 
 class Bridge:
@@ -69,7 +71,9 @@ class Bridge:
         """Hand the answer over. A large one leaves as it is made: its thread is free while its client reads.
 
         Only documents are so large, and they are in memory: a piece of one is decoded here in less time than a thread
-        needs to be asked for it. Between two of them it is everybody else's turn.
+        needs to be asked for it. Between two of them it is everybody else's turn. The rest of a very large one comes
+        from a thread all the same: granian takes every piece at once and keeps what its client has not read yet, and
+        in that time pieces leave. A client that reads slowly has all of the document kept for it.
         """
         if answer.rest is None:
             protocol.response_bytes(answer.status, answer.headers, answer.content)
@@ -77,11 +81,15 @@ class Bridge:
         try:
             transport = protocol.response_stream(answer.status, answer.headers)
             piece: bytes | None = answer.content
+            given = 0
             while piece is not None:
                 await transport.send_bytes(piece)
-                # granian takes every piece without delay: but for this a document would keep the loop to itself.
-                await asyncio.sleep(0)
-                piece = next(answer.rest, None)
+                given += len(piece)
+                if given < _VERY_LARGE:
+                    await asyncio.sleep(0)
+                    piece = next(answer.rest, None)
+                else:
+                    piece = await self._loop.run_in_executor(self._workers, next, answer.rest, None)
         finally:
             await self._loop.run_in_executor(self._workers, answer.close)
 
