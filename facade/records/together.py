@@ -79,18 +79,18 @@ class Together:
             return jobs
 
     def _write(self, jobs: Sequence[_Job[object]]) -> None:
-        failed = False
+        writing = False
         found: list[object] = []
         try:
             with self._transaction() as cursor:
                 for job in jobs:
-                    failed = True
+                    writing = True
                     found.append(job.write(cursor))
-                    failed = False
+                    writing = False
         except BaseException as error:  # noqa: BLE001 - whoever waits for this must hear of it
             # A mistake in one undoes all: each is tried by itself. Where the database is the trouble, all have it; and
             # a transaction whose end failed may have been made.
-            if failed and len(jobs) > 1 and not isinstance(error, FacadeError):
+            if writing and len(jobs) > 1 and not isinstance(error, FacadeError):
                 for job in jobs:
                     self._write([job])
                 return

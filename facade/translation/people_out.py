@@ -101,14 +101,16 @@ class PeopleOfDocuments:
 
     def __init__(self, tables: CodeTables) -> None:
         self._tables = tables
-        self._known: dict[tuple[INS, tuple[Author, ...], Person | None], People] = {}
+        self._known: dict[tuple[object, ...], People] = {}
 
     def of(self, entry: DocumentEntry) -> People:
         """Those of one document. No identity trait of the patient is written, only the INS."""
-        key = entry.patient, entry.authors, entry.legal_authenticator
-        found = self._known.get(key)
+        who = entry.patient, entry.authors, entry.legal_authenticator
+        # Codes of two labels are equal, and a code no table knows is written with its own.
+        labels = tuple([each.display for author in entry.authors for each in author.specialties])
+        found = self._known.get((*who, labels))
         if found is None:
-            found = self._known[key] = self._written(*key)
+            found = self._known[*who, labels] = self._written(*who)
         return found
 
     def _written(self, patient: INS, authors: tuple[Author, ...], authenticator: Person | None) -> People:

@@ -53,8 +53,9 @@ def test_every_kind_of_resource_is_looked_at(leaving: dict[str, Resource], demo:
 
 
 def test_the_models_accept_all_of_it(leaving: dict[str, Resource]) -> None:
-    for resource in leaving.values():
-        get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+    for name, resource in leaving.items():
+        read = get_fhir_model_class(resource["resourceType"]).model_validate(resource)
+        assert read.get_resource_type() == resource["resourceType"], name
 
 
 @needs_node

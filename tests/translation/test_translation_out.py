@@ -10,10 +10,12 @@ import pytest
 
 from facade.domain.document import Author, Availability, Coded, Institution, Person, SubmissionSet, XdsTime
 from facade.domain.dossier import Dossier
+from facade.domain.ins import INS
 from facade.domain.masking import Flag, Level, Masking
 from facade.translation.document_out import NaturalForm, document_reference
 from facade.translation.list_out import submission_list
 from facade.translation.patient_out import patient
+from facade.translation.people_out import PeopleOfDocuments
 from facade.translation.validation import validate_resource
 from facade.translation.vocabulary import IS_ARCHIVED
 from tests.support.translation import PATIENT, TRAITS, TRE_A07, UUID_ENTRY, V3, Json, author, entry, known, tables
@@ -197,3 +199,21 @@ def test_submission_set_as_list() -> None:
     assert resource["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] == "97"
     bare = submission_list(replace(lot, authors=(), title="", comments=""), id="l", patient_id="p", tables=tables())
     validate_resource(bare, "List")
+
+
+def test_documents_of_one_answer_share_their_people_and_nothing_else() -> None:
+    """A code no table knows is written with the label its own document has, whoever else has the code."""
+    people = PeopleOfDocuments(tables())
+    first, second = (
+        replace(entry(), authors=(replace(author(), specialties=(Coded("X", "1.2.3", label),)),))
+        for label in ("one", "another")
+    )
+    assert people.of(first) is people.of(first)
+    roles = [
+        next(each for each in people.of(one).contained if each["resourceType"] == "PractitionerRole")
+        for one in (first, second)
+    ]
+    assert [each["specialty"][0]["coding"][0]["display"] for each in roles] == ["one", "another"]
+    other = replace(first, patient=INS.of("1.2.250.1.213.1.4.8", "155117512345674"))
+    assert "155117512345674" not in str(people.of(first).contained)
+    assert "155117512345674" in str(people.of(other).contained)
