@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from facade.embedded import sample
 from tests.support.api import AUTHOR, HOSPITAL, Resource, attachment_of, entry, master, oid
 from tests.support.demo import FHIR_JSON, JSON_PATCH, RunningDemo, codes_of, pdf
 from tests.support.translation import examples
@@ -61,13 +62,14 @@ def send(demo: RunningDemo, name: str, how: str, *, adapted: bool) -> requests.R
         headers = {"Content-Type": JSON_PATCH if isinstance(example, list) else FHIR_JSON}
         return demo.call(WRITER, "PATCH", f"/DocumentReference/{document}", data=json.dumps(example), headers=headers)
     if how == "in a lot":
-        return demo.post(WRITER, "", _in_a_lot(example, name.partition("/")[0]))
+        return demo.post(WRITER, "", _in_a_lot(demo, example, name.partition("/")[0]))
     return demo.post(WRITER, how.removeprefix("POST ").rstrip("/"), example)
 
 
-def _in_a_lot(example: Resource, guide: str) -> Resource:
-    """The example in its place in a sample lot that says everything, whose file is new."""
-    bundle: Resource = json.loads(SAMPLE.read_text(encoding="utf-8"))
+def _in_a_lot(demo: RunningDemo, example: Resource, guide: str) -> Resource:
+    """The example in its place in a sample lot of the adult that says everything, whose file is new."""
+    text = SAMPLE.read_text(encoding="utf-8").replace(sample.ADULT.ins, demo.patients["adult"]["value"])
+    bundle: Resource = json.loads(text)
     lot, document, binary = bundle["entry"]
     binary["resource"]["data"] = base64.b64encode(pdf()).decode()
     document["resource"]["masterIdentifier"], lot["resource"]["identifier"] = master(oid()), [master(oid())]
