@@ -19,7 +19,7 @@ from facade.records.mail_rows import NewMail
 from facade.transactions.case import Case
 from facade.transactions.mail_context import write_context
 from facade.transactions.mail_recipients import Recipient, configured
-from facade.translation import cda_read
+from facade.translation.cda_layout import pdf_or_layout
 
 _SOFTWARE = "dmp-facade"
 _BODY = (
@@ -41,7 +41,7 @@ class Parcel:
 
 
 def write_mails(case: Case, parcel: Parcel, recipients: Sequence[Recipient]) -> list[NewMail]:
-    """The messages, not yet in the outbox. Raises InvalidInput ``mail.no-pdf``, ``mail.too-large``."""
+    """The messages, not yet in the outbox. Raises InvalidInput ``mail.too-large``, and as ``pdf_or_layout``."""
     services, structure = case.services, case.caller.structure
     settings = services.settings.mail
     sender = read_address(configured(settings, structure.id))
@@ -99,12 +99,19 @@ def _archive(case: Case, parcel: Parcel, documents: Sequence[message.MailedDocum
 
 
 def _mailed(case: Case, entry: DocumentEntry, content: Content) -> message.MailedDocument:
-    unwrapped = cda_read.unwrap(bytes(content))
-    if unwrapped is None or unwrapped[0].partition(";")[0].strip().lower() != "application/pdf":
-        raise InvalidInput.of("mail.no-pdf", "document")
     label = case.services.codes.coding(entry.type_code).get("display") or entry.title or entry.type_code.code
     day = entry.creation_time.start.date()
-    return message.MailedDocument(entry.type_code.code, str(label), day, bytes(unwrapped[1]))
+    return message.MailedDocument(entry.type_code.code, str(label), day, _copy(content))
+
+
+def _copy(content: Content) -> bytes:
+    """The PDF copy of a CDA: the one it holds, or one that is laid out from it."""
+    found = pdf_or_layout(bytes(content))
+    if isinstance(found, bytes):
+        return found
+    from facade.mail import pdf_copy  # noqa: PLC0415 - the PDF library takes 0.3 s and 30 MB, few messages need it
+
+    return pdf_copy.write(found)
 
 
 def _patient(entry: DocumentEntry) -> message.Patient:
