@@ -42,7 +42,7 @@ _TEXT_HEIGHT = _TOP - _MARGIN - _FOOT
 _TALLEST_PICTURE = _TEXT_HEIGHT - 200  # the repeated head of a table and the borders of a row stand around it
 _BODY, _SMALL, _TITLE = 9.5, 7.0, 15.0
 _HEADINGS = (12.5, 11.0, 10.0)
-_LABELS = 112.0
+_LABELS = 120.0
 _BOLD = Style(bold=True)
 _PLACE = "ClinicalDocument"
 rl_config.useA85 = 0  # streams as they are: a message encodes its attachments anyway

@@ -131,15 +131,24 @@ def _edges(columns: Sequence[tuple[float, float]], left: float, width: float) ->
         spare = width - sum(whole)
         shares = [each + spare * each / sum(whole) for each in whole]
     elif sum(least) <= width:
-        wanted = [more - less for more, less in zip(whole, least, strict=True)]
-        spare = width - sum(least)
-        shares = [less + spare * more / sum(wanted) for less, more in zip(least, wanted, strict=True)]
+        shares = _shared(least, whole, width - sum(least))
     else:
         shares = [each * width / sum(least) for each in least]
     edges = [left]
     for share in shares:
         edges.append(edges[-1] + share)
     return edges
+
+
+def _shared(least: Sequence[float], whole: Sequence[float], spare: float) -> list[float]:
+    """Widths with what is spare given in equal parts: a narrow column gets all it wants, the widest what is left."""
+    shares, left = list(least), spare
+    hungry = sorted(range(len(least)), key=lambda column: whole[column] - least[column])
+    for others, column in zip(range(len(hungry), 0, -1), hungry, strict=True):
+        given = min(max(0.0, whole[column] - least[column]), left / others)
+        shares[column] += given
+        left -= given
+    return shares
 
 
 def _set(setter: Setter, placed: _Placed, edges: Sequence[float], size: float) -> _Pending:

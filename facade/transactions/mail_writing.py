@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from facade import __version__
@@ -101,17 +101,22 @@ def _archive(case: Case, parcel: Parcel, documents: Sequence[message.MailedDocum
 def _mailed(case: Case, entry: DocumentEntry, content: Content) -> message.MailedDocument:
     label = case.services.codes.coding(entry.type_code).get("display") or entry.title or entry.type_code.code
     day = entry.creation_time.start.date()
-    return message.MailedDocument(entry.type_code.code, str(label), day, _copy(content))
+    return message.MailedDocument(entry.type_code.code, str(label), day, _copy(entry, content))
 
 
-def _copy(content: Content) -> bytes:
-    """The PDF copy of a CDA: the one it holds, or one that is laid out from it."""
-    found = pdf_or_layout(bytes(content))
-    if isinstance(found, bytes):
-        return found
-    from facade.mail import pdf_copy  # noqa: PLC0415 - the PDF library takes 0.3 s and 30 MB, few messages need it
+def _copy(entry: DocumentEntry, content: Content) -> bytes:
+    """The PDF copy of a CDA: the one it holds, or one that is laid out from it. A refusal names the document."""
+    try:
+        found = pdf_or_layout(bytes(content))
+        if isinstance(found, bytes):
+            return found
+        from facade.mail import pdf_copy  # noqa: PLC0415 - the PDF library takes time and memory, few messages need it
 
-    return pdf_copy.write(found)
+        return pdf_copy.write(found)
+    except InvalidInput as refused:
+        named = {"document": entry.unique_id}
+        problems = [replace(each, values={**each.values, **named}) for each in refused.problems]
+        raise InvalidInput(problems) from None
 
 
 def _patient(entry: DocumentEntry) -> message.Patient:

@@ -44,7 +44,7 @@ def heading(root: etree._Element) -> tuple[Field, ...]:
 def subject(root: etree._Element) -> str:
     """The patient on one line, for the head of a page: name, used name, birth date."""
     names, born = _names(root), when(found(root, f"{_ROLE}/patient/birthTime"))
-    return ", ".join(word for word in (*names[:1], f"né(e) le {born}" if born else "") if word)
+    return ", ".join(word for word in (*names[:1], f"naissance : {born}" if born else "") if word)
 
 
 def identifier(element: etree._Element | None) -> str:

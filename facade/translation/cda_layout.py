@@ -41,9 +41,10 @@ def pdf_or_layout(data: Buffer) -> bytes | Layout:
     if media_type == _PDF:
         return content
     if media_type == _TEXT:
-        return _layout(_tree(data), (_text_section(content),))
+        budget = Budget()
+        return _layout(_tree(data), (_text_section(content, budget),), budget)
     if is_image(content):
-        return _layout(_tree(data), (Section("", 0, (Picture(content),), _FILE),))
+        return _layout(_tree(data), (Section("", 0, (Picture(content),), _FILE),), Budget())
     raise InvalidInput.of("mail.no-pdf", _FILE)
 
 
@@ -62,7 +63,7 @@ def _structured(root: etree._Element) -> bytes | Layout:
     sections = tuple(_sections(reader, body, _BODY, 0))
     if not any(section.blocks for section in sections):
         raise InvalidInput.of("mail.copy-no-narrative", _BODY)
-    return _layout(root, sections)
+    return _layout(root, sections, reader.budget)
 
 
 def _joined_copy(body: etree._Element) -> bytes | None:
@@ -99,13 +100,12 @@ def _section(reader: Narrative, section: etree._Element, place: str, depth: int)
     return Section(title, depth, blocks, f"{place}.text")
 
 
-def _text_section(content: bytes) -> Section:
+def _text_section(content: bytes, budget: Budget) -> Section:
     """A body of plain text: UTF-8, or else the encoding of Western European software (a CDA does not say it)."""
     try:
         text = content.decode()
     except UnicodeDecodeError:
         text = content.decode("cp1252", "surrogateescape")
-    budget = Budget()
     budget.place = _FILE
     budget.characters(len(text))
     written = preformatted(text)
@@ -114,12 +114,17 @@ def _text_section(content: bytes) -> Section:
     return Section("", 0, (Paragraph((Run(written),)),), _FILE)
 
 
-def _layout(root: etree._Element, sections: tuple[Section, ...]) -> Layout:
-    title = text_of(found(root, "title")) or label_of(found(root, "code"))
-    return Layout(
-        title=title,
+def _layout(root: etree._Element, sections: tuple[Section, ...], budget: Budget) -> Layout:
+    made = Layout(
+        title=text_of(found(root, "title")) or label_of(found(root, "code")),
         subject=cda_heading.subject(root),
         unique_id=cda_heading.identifier(found(root, "id")),
         header=cda_heading.heading(root),
         sections=sections,
     )
+    budget.place = "ClinicalDocument"
+    budget.characters(len(made.title))
+    for value in (value for each in made.header for value in each.values):
+        budget.element()
+        budget.characters(len(value))
+    return made
