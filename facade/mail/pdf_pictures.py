@@ -57,8 +57,8 @@ def frames(picture: Picture, room: Room) -> list[Frame]:
             warnings.simplefilter("ignore")  # what Pillow finds odd in the tags of an image does not change its pixels
             with Image.open(io.BytesIO(picture.data), formats=_FORMATS) as opened:
                 return list(_frames(opened, picture, room))
-    except TooLarge:
-        raise
+    except (TooLarge, Image.DecompressionBombError):
+        raise TooLarge from None
     except Exception as error:  # a decoder fed with hostile bytes raises anything
         raise Unreadable from error
 
