@@ -16,6 +16,7 @@ LEADING = 1.35
 _ASCENT = 1.0
 _SMALL, _RISE = 0.7, 0.33
 _PARTS = re.compile(r"\n| +|[^ \n]+")
+_SIGNS = re.compile(r"[^/'’.,;:_-]*[/'’.,;:_-]+|[^/'’.,;:_-]+")
 _KEPT_WHOLE = 3
 _ROUNDING = 0.01
 
@@ -123,15 +124,25 @@ def _placed(word: _Word, needed: float, line: _Line, width: float, size: float) 
             line.add(piece, style, _width(piece, style, size))
         return line
     for piece, style in word:
-        for character in piece:
-            advance = _width(character, style, size)
+        for part in _cuttable(piece, style, width, size):
+            advance = _width(part, style, size)
             if advance > width + _ROUNDING:
                 raise TooNarrow
             if line.width + advance > width + _ROUNDING:
                 yield line
                 line = _Line()
-            line.add(character, style, advance)
+            line.add(part, style, advance)
     return line
+
+
+def _cuttable(piece: str, style: Style, width: float, size: float) -> Iterator[str]:
+    """The parts a word may be cut into: after its signs, or anywhere in a part that is too long all the same."""
+    for found in _SIGNS.finditer(piece):
+        part = found.group()
+        if _width(part, style, size) > width + _ROUNDING:
+            yield from part
+        else:
+            yield part
 
 
 def _width(text: str, style: Style, size: float) -> float:

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 50
 _MANY_COLUMNS = 7
-_SMALL, _SMALLEST = 0.9, 0.8
-_PAD = 3.0
-_EDGE = 2 * _PAD
+_SCALES, _LEAST_SIZE = (0.9, 0.8, 0.74, 0.68), 6.0
+_MARGIN, _NARROW_MARGIN, _ABOVE = 3.0, 1.8, 1.5
 _KEPT_WHOLE, _REPEATED = 220.0, 180.0
 _LEAST_COLUMN = 60.0
 _NONE = Cell(())
@@ -48,6 +47,11 @@ class Grid:
 
     rows: tuple[tuple[_Placed, ...], ...]
     columns: int
+
+    @property
+    def margin(self) -> float:
+        """Left and right of the text of a cell."""
+        return _MARGIN if self.columns < _MANY_COLUMNS else _NARROW_MARGIN
 
 
 @dataclass(slots=True)
@@ -93,13 +97,13 @@ def _filled(rows: Sequence[list[_Placed]], columns: int) -> Iterator[tuple[_Plac
 
 def columns_of(setter: Setter, grid: Grid, size: float) -> list[tuple[float, float]]:
     """The least and the whole width of each column, margins of cells included."""
-    widths = [(_EDGE, _EDGE)] * grid.columns
+    widths = [(2 * grid.margin, 2 * grid.margin)] * grid.columns
     every = [placed for row in grid.rows for placed in row]
     for placed in sorted(every, key=lambda each: each.cell.colspan):
         least, whole = setter.extent(placed.cell.blocks, size)
         across = widths[placed.column : placed.after]
         more = [
-            max(0.0, wanted + _EDGE - sum(now)) / len(across)
+            max(0.0, wanted + 2 * grid.margin - sum(now)) / len(across)
             for wanted, now in zip((least, whole), zip(*across, strict=True), strict=True)
         ]
         widths[placed.column : placed.after] = [(one + more[0], other + more[1]) for one, other in across]
@@ -111,22 +115,33 @@ def table_strips(setter: Setter, table: Table, left: float, width: float, size: 
     grid = read_grid(table)
     if not grid.columns:
         return []
-    smaller = size * (_SMALL if grid.columns < _MANY_COLUMNS else _SMALLEST)
-    edges = _edges(columns_of(setter, grid, smaller), left, width)
+    smaller, columns = _sized(setter, grid, size, width)
+    edges = _edges(columns, left, width)
     pending: list[_Pending] = []
     made: list[list[Strip]] = []
     for number, row in enumerate(grid.rows):
-        pending += [_set(setter, placed, edges, smaller) for placed in row]
+        pending += [_set(setter, placed, edges, grid.margin, smaller) for placed in row]
         made.append(_row(pending, number, edges, smaller))
         pending = [each for each in pending if each.placed.last > number]
     return _joined(made, table.head)
 
 
+def _sized(setter: Setter, grid: Grid, size: float, width: float) -> tuple[float, list[tuple[float, float]]]:
+    """The largest size of text at which no word need be cut, or the smallest there is; and the columns then."""
+    for scale in _SCALES:
+        smaller = max(size * scale, _LEAST_SIZE)
+        columns = columns_of(setter, grid, smaller)
+        if sum(least for least, _ in columns) <= width:
+            break
+    return smaller, columns
+
+
 def _edges(columns: Sequence[tuple[float, float]], left: float, width: float) -> list[float]:
     """Where the columns begin and end: as wide as they want, or at least as wide as they need, or a share."""
-    whole = [most for _, most in columns]
-    most_of_one = max(_LEAST_COLUMN, width / len(columns))
-    least = [min(each, most_of_one) for each, _ in columns]
+    whole, least = [most for _, most in columns], [each for each, _ in columns]
+    if sum(least) > width:
+        fair = max(_LEAST_COLUMN, width / len(columns))
+        least = [min(each, fair) for each in least]
     if sum(whole) <= width:
         spare = width - sum(whole)
         shares = [each + spare * each / sum(whole) for each in whole]
@@ -151,10 +166,9 @@ def _shared(least: Sequence[float], whole: Sequence[float], spare: float) -> lis
     return shares
 
 
-def _set(setter: Setter, placed: _Placed, edges: Sequence[float], size: float) -> _Pending:
-    left, right = edges[placed.column], edges[placed.after]
-    blocks = placed.cell.blocks
-    return _Pending(placed, setter.strips(blocks, left + _PAD, right - left - _EDGE, size) if blocks else [])
+def _set(setter: Setter, placed: _Placed, edges: Sequence[float], margin: float, size: float) -> _Pending:
+    left, right = edges[placed.column] + margin, edges[placed.after] - margin
+    return _Pending(placed, setter.strips(placed.cell.blocks, left, right - left, size))
 
 
 def _row(pending: Sequence[_Pending], number: int, edges: Sequence[float], size: float) -> list[Strip]:
@@ -164,10 +178,9 @@ def _row(pending: Sequence[_Pending], number: int, edges: Sequence[float], size:
     taken = [(each.placed, each.strips[:count]) for each in pending]
     for each in pending:
         del each.strips[:count]
-    top = _PAD / 2
-    made = [_across(taken, None, top, edges)]
+    made = [_across(taken, None, _ABOVE, edges)]
     made += [_across(taken, line, size, edges) for line in range(count)]
-    made.append(_across(taken, None, top, edges))
+    made.append(_across(taken, None, _ABOVE, edges))
     above = [each.placed for each in pending if each.placed.row == number]
     below = [each.placed for each in pending if each.placed.last == number]
     made[0] = replace(made[0], rules=made[0].rules + _level(above, edges, 0))
@@ -183,12 +196,25 @@ def _across(
     """Line n of every cell side by side, between their borders. ``line`` None: only the margin above or below."""
     inside = [strips[line] for _, strips in cells if line is not None and line < len(strips)]
     height = max((strip.height for strip in inside), default=least)
+    inside = [_stretched(strip, height) for strip in inside]
     marks: list[Mark] = [mark for strip in inside for mark in strip.marks]
     marks += [Shade(edges[each.column], edges[each.after], height) for each, _ in cells if each.cell.header]
     sides = {each.column for each, _ in cells} | {each.after for each, _ in cells}
     rules = [rule for strip in inside for rule in strip.rules]
     rules += [Rule(edges[side], 0, height, upright=True) for side in sorted(sides)]
     return Strip(height, tuple(marks), tuple(rules), edges=(edges[0], edges[-1]))
+
+
+def _stretched(strip: Strip, height: float) -> Strip:
+    """A strip of a table inside a cell, as high as the line it stands in: its borders do not stop half way."""
+    if strip.edges is None:
+        return strip
+    marks = tuple(replace(mark, height=height) if isinstance(mark, Shade) else mark for mark in strip.marks)
+    rules = tuple(
+        replace(rule, length=height) if rule.upright else replace(rule, y=height) if rule.y == strip.height else rule
+        for rule in strip.rules
+    )
+    return replace(strip, height=height, marks=marks, rules=rules)
 
 
 def _level(cells: Sequence[_Placed], edges: Sequence[float], y: float) -> tuple[Rule, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -262,7 +264,7 @@ def test_characters_that_show_nothing_are_left_out_and_accents_apart_are_joined(
         ("rows without end", "<table>" + "<tr/>" * 15_000 + "<tr><td>a</td></tr></table>"),
         (
             "columns too narrow for a letter",
-            ("<table><tr>" + "<td>WW</td>" * 9 + "<td>") * 4 + "</td></tr></table>" * 4,
+            ("<table><tr>" + "<td>WW</td>" * 9 + "<td>") * 6 + "</td></tr></table>" * 6,
         ),
         (
             "columns without end, by cells that reach down",
@@ -288,6 +290,18 @@ def test_copies_made_at_the_same_time_are_those_made_one_after_the_other() -> No
     for thread in threads:
         thread.join()
     assert [together[number] for number in range(6)] == alone
+
+
+_PROGRAM = """
+import sys
+import facade.app, facade.outbox, facade.transactions.mail_writing
+print([name for name in sys.modules if name.partition(".")[0] in ("reportlab", "PIL", "pymupdf_fonts")])
+"""
+
+
+def test_a_facade_that_makes_no_copy_has_nothing_of_the_pdf_library_in_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
 
 
 PUBLISHED = sorted(found.glob("*.xml")) if (found := examples("cda")) else []
