@@ -30,8 +30,8 @@ from facade.mail.pdf_strips import Mark, Strip
 from facade.mail.pdf_tables import MAX_COLUMNS
 
 COPY = (
-    "Copie mise en page par le logiciel de l'expéditeur à partir du document CDA : son en-tête et le texte de ses "
-    "sections.",
+    "Copie mise en page par le logiciel de l'expéditeur à partir du document CDA : l'essentiel de son en-tête et le "
+    "texte de ses sections.",
     "L'original, qui seul fait foi, est le document CDA de l'archive IHE_XDM.zip jointe au message.",
 )
 _WIDTH, _HEIGHT = A4

@@ -106,7 +106,7 @@ def _lines(name: etree._Element) -> list[str]:
     every = [each for each in given if not each.get("qualifier")] or [
         each for each in given if each.get("qualifier") == "BR"
     ]
-    used_given = [each for each in given if each.get("qualifier") == "CL"]
+    used_given = [each for each in given if each.get("qualifier", "BR") != "BR"]
     first = " ".join(filter(None, map(text_of, birth + every)))
     second = " ".join(filter(None, map(text_of, used + used_given)))
     told = {text_of(each) for each in birth + [each for each in given if each not in used_given]}

@@ -13,9 +13,9 @@ from lxml import etree
 from facade import xmlsafe
 from facade.domain.content import Buffer
 from facade.domain.errors import InvalidInput
-from facade.domain.layout import Layout, Paragraph, Picture, Run, Section
+from facade.domain.layout import Block, Layout, Paragraph, Picture, Run, Section, Style
 from facade.translation import cda_heading
-from facade.translation.cda_parties import found, label_of, text_of
+from facade.translation.cda_parties import found, label_of, party, text_of
 from facade.translation.cda_read import HL7, unwrap
 from facade.translation.narrative import Narrative, number_footnotes
 from facade.translation.narrative_budget import Budget
@@ -26,6 +26,7 @@ _PDF_COPY = "1.2.250.1.213.1.1.2.243"  # FR-Document-PDF-copie: the document as 
 _BODY = "ClinicalDocument.component.structuredBody"
 _FILE = "ClinicalDocument.component.nonXMLBody.text"
 _PDF, _TEXT = "application/pdf", "text/plain"
+_CONTEXT = (("subject", "Sujet de la section"), ("author", "Auteur de la section"), ("informant", "Informateur"))
 
 
 def pdf_or_layout(data: Buffer) -> bytes | Layout:
@@ -93,11 +94,21 @@ def _section(reader: Narrative, section: etree._Element, place: str, depth: int)
     title = text_of(section.find(f"{HL7}title"))
     reader.budget.characters(len(title))
     text = section.find(f"{HL7}text")
-    blocks = () if text is None else reader.read(text)
-    entries = section.find(f"{HL7}entry") is not None
-    if entries and not blocks and section.get("nullFlavor") is None:
+    told = () if text is None else reader.read(text)
+    if not told and section.find(f"{HL7}entry") is not None and section.get("nullFlavor") is None:
         raise InvalidInput.of("mail.copy-no-narrative", f"{place}.text")
-    return Section(title, depth, blocks, f"{place}.text")
+    return Section(title, depth, (*_context(reader, section), *told), f"{place}.text")
+
+
+def _context(reader: Narrative, section: etree._Element) -> Iterator[Block]:
+    """Whom a section is by or about, where that is not what the header says (4.4, context)."""
+    for name, label in _CONTEXT:
+        for each in section.findall(f"{HL7}{name}"):
+            who = party(each)
+            reader.budget.element()
+            reader.budget.characters(len(who))
+            if who:
+                yield Paragraph((Run(f"{label} : {who}", Style(italic=True)),), heading=True)
 
 
 def _text_section(content: bytes, budget: Budget) -> Section:

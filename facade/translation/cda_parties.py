@@ -17,6 +17,7 @@ _PERSONS = (
     "associatedPerson",
     "relatedPerson",
     "assignedAuthoringDevice",
+    "subject",
 )
 _ORGANIZATIONS = (
     "representedOrganization",

@@ -159,6 +159,18 @@ def test_sections_are_told_in_their_order_with_those_inside_them() -> None:
     )
 
 
+def test_a_section_by_or_about_somebody_else_says_so() -> None:
+    section = """<title>a</title><text>b</text><subject><relatedSubject><code displayName="Foetus"/><subject><name>
+    <given>Jumeau A</given></name></subject></relatedSubject></subject><author><assignedAuthor><assignedPerson><name>
+    <family>DURAND</family></name></assignedPerson></assignedAuthor></author>"""
+    (found,) = laid_out(structured(section)).sections
+    assert list(map(said, found.blocks)) == [
+        "Sujet de la section : Jumeau A, Foetus",
+        "Auteur de la section : DURAND",
+        "b",
+    ]
+
+
 def test_the_header_is_in_the_words_of_a_reader() -> None:
     author = """<author><time value="202403051015+0100"/><assignedAuthor><code code="10" displayName="Médecin"/>
     <assignedPerson><name><prefix>M</prefix><given>Paul</given><family>DURAND</family></name></assignedPerson>
