@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from facade.domain.layout import PLAIN, Block, Listing, Paragraph, Picture, Table
-from facade.mail import pdf_pictures
-from facade.mail.pdf_lines import extent, ordering, paragraph, text
+from facade.mail import pdf_fonts, pdf_pictures
+from facade.mail.pdf_lines import TooNarrow, extent, ordering, paragraph, text
 from facade.mail.pdf_pictures import Frame, Room
 from facade.mail.pdf_strips import Shot, Strip
 from facade.mail.pdf_tables import columns_of, read_grid, table_strips
 
-INDENT = 14.0
+_INDENT, _AFTER_MARK = 14.0, 4.0
 _GAP = 3.0
+_LEAST_PICTURE = 60.0
 _PICTURE_MARGIN = 4.0
 
 
@@ -57,19 +58,20 @@ class Setter:
                 return extent(block.runs, size)
             case Listing():
                 least, whole = self.extent([each for item in block.items for each in item.blocks], size)
-                return least + INDENT, whole + INDENT
+                return least + _indent(block, size), whole + _indent(block, size)
             case Table():
                 columns = columns_of(self, read_grid(block), size)
                 return sum(least for least, _ in columns), sum(whole for _, whole in columns)
             case Picture():
                 widest = max(frame.width for frame in self._frames_of(block))
-                return min(widest, 4 * INDENT), widest
+                return min(widest, _LEAST_PICTURE), widest
 
     def _listing(self, block: Listing, left: float, width: float, size: float) -> list[Strip]:
         made: list[Strip] = []
+        indent = _indent(block, size)
         for item in block.items:
             mark = text(item.mark, PLAIN, left, size, self.order)
-            strips = self.strips(item.blocks, left + INDENT, width - INDENT, size) or [Strip(size)]
+            strips = self.strips(item.blocks, left + indent, width - indent, size) or [Strip(size)]
             first = strips[0]
             made += [replace(first, marks=(*mark, *first.marks)), *strips[1:]]
         return made
@@ -77,6 +79,8 @@ class Setter:
     def _picture(self, block: Picture, left: float, width: float) -> list[Strip]:
         made = []
         for frame in self._frames_of(block):
+            if width < min(frame.width, _LEAST_PICTURE):
+                raise TooNarrow
             scale = min(1.0, width / frame.width, self.tallest / frame.height)
             shot = Shot(next(self.order), left, frame.width * scale, frame.height * scale, frame.image)
             made.append(Strip(shot.height + _PICTURE_MARGIN, (shot,)))
@@ -86,3 +90,8 @@ class Setter:
         if id(block) not in self._frames:
             self._frames[id(block)] = pdf_pictures.frames(block, self.room)
         return self._frames[id(block)]
+
+
+def _indent(block: Listing, size: float) -> float:
+    """How far the items of a list stand from its left: beyond its longest mark."""
+    return max(_INDENT, *(pdf_fonts.width(item.mark, PLAIN, size) + _AFTER_MARK for item in block.items))

@@ -69,6 +69,8 @@ def _frames(opened: Image.Image, picture: Picture, room: Room) -> Iterator[Frame
         raise Unreadable
     for frame in ImageSequence.Iterator(opened):
         room.take(frame)
+        if not frame.width or not frame.height:
+            raise Unreadable
         upright = ImageOps.exif_transpose(frame)
         plain = opened.format == "JPEG" and frame.mode in ("L", "RGB") and upright.size == frame.size
         image = ImageReader(io.BytesIO(picture.data)) if plain else ImageReader(_opaque(upright))

@@ -156,6 +156,20 @@ def test_a_table_that_goes_on_repeats_its_head_and_a_cell_taller_than_a_page_goe
     assert in_order([f"ligne-{number}" for number in range(80)], text_of(pdf)) is None
 
 
+def test_the_marks_of_a_long_list_do_not_touch_its_items() -> None:
+    items = "".join(f"<item>texte-{number}</item>" for number in range(1, 89))
+    pdf = copy_of(narrative(f'<list listType="ordered" styleCode="BigRoman">{items}</list>'))
+    places: dict[str, tuple[float, float]] = {}
+
+    def seen(text: str, _: Any, matrix: list[float], __: Any, size: float) -> None:
+        places[text.strip()] = (matrix[4], size)
+
+    for page in PdfReader(io.BytesIO(pdf)).pages:
+        page.extract_text(visitor_text=seen)
+    mark, item = places["LXXXVIII."], places["texte-88"]
+    assert item[0] - mark[0] > len("LXXXVIII.") * 0.4 * mark[1]
+
+
 def test_spans_keep_every_cell() -> None:
     table = """<table><tr><td rowspan="3">a1</td><td colspan="2">b1</td></tr><tr><td>b2</td></tr>
     <tr><td>b3</td><td rowspan="99">c3</td></tr><tr/><tr><td colspan="3">a5</td></tr>
