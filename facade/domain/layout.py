@@ -90,6 +90,23 @@ class Picture:
 Block = Paragraph | Listing | Table | Picture
 
 
+def says_something(blocks: tuple[Block, ...]) -> bool:
+    """Whether there is a text or a picture in blocks, and not only their frames."""
+    return any(_says_something(block) for block in blocks)
+
+
+def _says_something(block: Block) -> bool:
+    match block:
+        case Paragraph():
+            return any(run.text.strip() for run in block.runs)
+        case Listing():
+            return any(says_something(item.blocks) for item in block.items)
+        case Table():
+            return any(says_something(cell.blocks) for row in block.rows for cell in row)
+        case Picture():
+            return True
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A line of the header: what it is called, and its values one under the other. ``place``: its path in the CDA."""

@@ -63,7 +63,7 @@ class _Pending:
 
 
 def read_grid(table: Table) -> Grid:
-    """Give every cell its columns, as XHTML does: beside those that reach down from the rows above.
+    """Give every cell its columns, beside those that reach down from the rows above: no cell lies on another.
 
     Raises TooNarrow where there are more columns than a page has room for.
     """
@@ -72,7 +72,7 @@ def read_grid(table: Table) -> Grid:
     for number, row in enumerate(table.rows):
         found, column = [], 0
         for cell in row:
-            while busy.get(column, 0) > number:
+            while any(busy.get(each, 0) > number for each in range(column, min(column + cell.colspan, MAX_COLUMNS))):
                 column += 1
             last = min(number + cell.rowspan, len(table.rows)) - 1
             placed = _Placed(cell, number, column, last)

@@ -13,7 +13,7 @@ from lxml import etree
 from facade import xmlsafe
 from facade.domain.content import Buffer
 from facade.domain.errors import InvalidInput
-from facade.domain.layout import Block, Layout, Paragraph, Picture, Run, Section, Style
+from facade.domain.layout import Block, Layout, Paragraph, Picture, Run, Section, Style, says_something
 from facade.translation import cda_heading
 from facade.translation.cda_parties import found, label_of, party, text_of
 from facade.translation.cda_read import HL7, unwrap
@@ -62,7 +62,7 @@ def _structured(root: etree._Element) -> bytes | Layout:
         return joined
     reader = Narrative(Media.of(body), Budget(), number_footnotes(body))
     sections = tuple(_sections(reader, body, _BODY, 0))
-    if not any(section.blocks for section in sections):
+    if not any(says_something(section.blocks) for section in sections):
         raise InvalidInput.of("mail.copy-no-narrative", _BODY)
     return _layout(root, sections, reader.budget)
 
@@ -95,7 +95,7 @@ def _section(reader: Narrative, section: etree._Element, place: str, depth: int)
     reader.budget.characters(len(title))
     text = section.find(f"{HL7}text")
     told = () if text is None else reader.read(text)
-    if not told and section.find(f"{HL7}entry") is not None and section.get("nullFlavor") is None:
+    if not says_something(told) and section.find(f"{HL7}entry") is not None and section.get("nullFlavor") is None:
         raise InvalidInput.of("mail.copy-no-narrative", f"{place}.text")
     return Section(title, depth, (*_context(reader, section), *told), f"{place}.text")
 

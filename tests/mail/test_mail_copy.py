@@ -18,8 +18,9 @@ from PIL import Image
 from pypdf import PdfReader
 
 from facade.domain.errors import InvalidInput
-from facade.domain.layout import Layout
+from facade.domain.layout import Cell, Layout, Table
 from facade.mail.pdf_copy import COPY, write
+from facade.mail.pdf_tables import read_grid
 from facade.translation.cda_layout import pdf_or_layout
 from tests.support.cda import in_order, narrative, pages, squeezed, structured
 from tests.support.translation import codes_of, examples
@@ -154,6 +155,21 @@ def test_a_table_that_goes_on_repeats_its_head_and_a_cell_taller_than_a_page_goe
     assert all(page.count("Analyse") == 1 for page in found)
     assert in_order([f"mot-{number}" for number in range(1500)], text_of(pdf)) is None
     assert in_order([f"ligne-{number}" for number in range(80)], text_of(pdf)) is None
+
+
+_SPANNED = st.builds(Cell, st.just(()), st.just(False), st.integers(1, 4), st.integers(1, 4))
+
+
+@given(st.lists(st.lists(_SPANNED, max_size=4).map(tuple), min_size=1, max_size=6).map(tuple))
+def test_no_cell_lies_on_another_and_none_is_missing(rows: tuple[tuple[Cell, ...], ...]) -> None:
+    grid = read_grid(Table(rows))
+    taken = [
+        (row, column)
+        for placed in (each for row in grid.rows for each in row)
+        for row in range(placed.row, placed.last + 1)
+        for column in range(placed.column, placed.after)
+    ]
+    assert sorted(taken) == [(row, column) for row in range(len(rows)) for column in range(grid.columns)]
 
 
 def test_the_marks_of_a_long_list_do_not_touch_its_items() -> None:

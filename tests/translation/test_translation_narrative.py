@@ -241,6 +241,8 @@ def test_a_joined_copy_that_is_none_or_not_the_only_one_is_not_taken_for_it(sect
 def test_a_section_of_entries_without_text_is_not_passed_over() -> None:
     assert refusal(structured("<text>a</text>", "<title>b</title><entry/>")) == ["mail.copy-no-narrative"]
     assert refusal(structured("<title>b</title>")) == ["mail.copy-no-narrative"]
+    for frame in ("<table><tr><td/></tr></table>", "<list><item> </item></list>", "<br/>"):
+        assert refusal(narrative(frame)) == ["mail.copy-no-narrative"]
     assert laid_out(structured("<text>a</text>", "<title>b</title>")).sections[1].blocks == ()
 
 
