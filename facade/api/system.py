@@ -47,8 +47,8 @@ def transaction() -> Response:
     entries, wanted = response["entry"], preference("minimal")
     if wanted == "OperationOutcome":
         _tell(entries[0], publication_issues(published))
-        for part, owed in zip(parts.documents, published.owed, strict=bool(published.owed)):
-            _tell(entries[part.index], owed_issues([owed]))
+        for part, left in zip(parts.documents, published.left, strict=bool(published.left)):
+            _tell(entries[part.index], owed_issues([left]))
     if wanted == "representation":
         for part, resource in zip(parts.documents, published.resources, strict=True):
             entries[part.index]["resource"] = resource
