@@ -8,7 +8,7 @@ write nothing more, and so never sends the end of the data. Several processes, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -163,10 +163,11 @@ class Outbox:
         caller_id: str = "",
         patient: INS | None = None,
         states: Iterable[MailState] = (),
+        ids: Collection[str] | None = None,
         limit: int,
         offset: int = 0,
     ) -> tuple[int, list[Mail]]:
-        """Messages of a structure (and of one caller, about one patient), newest first: how many, and a page."""
+        """Messages of a structure (of one caller, about one patient, of some ids), newest first: how many, a page."""
         wanted = [table.c.structure_id == structure_id]
         if caller_id:
             wanted.append(table.c.caller_id == caller_id)
@@ -174,6 +175,8 @@ class Outbox:
             wanted += [table.c.patient_value == patient.value, table.c.patient_oid == patient.kind.value]
         if found := [state.value for state in states]:
             wanted.append(table.c.state.in_(found))
+        if ids is not None:
+            wanted.append(table.c.id.in_(sorted(ids)))
         query = select(table).where(*wanted).order_by(table.c.queued_at.desc(), table.c.id).limit(limit).offset(offset)
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
