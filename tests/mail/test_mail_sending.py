@@ -35,6 +35,7 @@ from tests.support.mail import (
 WRITER, READER = "author-doctor", "treating-doctor"
 _REFERENCE = {"reference": "DocumentReference/x"}
 DOCUMENT = "DocumentReference"
+INTENDED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-intended-recipient"
 SEND_TO, SEND_TO_PATIENT = "urn:dmp-facade:send-to", "urn:dmp-facade:send-to-patient"
 
 
@@ -424,6 +425,26 @@ def test_a_lot_may_be_sent_whole(demo: RunningDemo) -> None:
     assert len([name for name in files if name.endswith(".pdf")]) == 2
     assert len(metadata(archive(files["IHE_XDM.zip"])).findall(f".//{RIM}ExtrinsicObject")) == 2
     assert "2 documents" in str(mail.message["Subject"])
+
+
+def test_the_recipient_a_lot_names_is_neither_written_to_nor_named_in_the_archive(demo: RunningDemo) -> None:
+    """The DMP has no place for it, and what is sent says what was sent to the DMP."""
+    to, named, bundle = box(), box("named"), submission(demo, "adult", pdf())
+    lot = next(entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "List")
+    telecom = [{"system": "email", "value": named}]
+    person = {"resourceType": "Practitioner", "id": "zaq", "name": [{"family": "ZAQNOM"}], "telecom": telecom}
+    lot["contained"] = [*lot.get("contained", []), person]
+    intended = {"url": INTENDED, "valueReference": {"reference": "#zaq"}}
+    lot["extension"] = [*lot.get("extension", []), intended, {"url": SEND_TO, "valueUrl": f"mailto:{to}"}]
+    answer = demo.post(WRITER, "", bundle)
+    assert "submission-set.recipient" in answer.text
+    for task_id in _tasks(answer):
+        settled(demo, WRITER, task_id)
+    (mail,) = received(demo, to)
+    written = archive(attachments(mail)["IHE_XDM.zip"])["IHE_XDM/SUBSET01/METADATA.XML"].decode()
+    assert "RegistryPackage" in written
+    assert not [word for word in ("ZAQNOM", named, "intendedRecipient") if word in written]
+    assert received(demo, named) == []
 
 
 def test_a_publication_whose_sending_is_refused_is_not_published(demo: RunningDemo) -> None:
