@@ -6,6 +6,7 @@ narrows nothing.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 from flask import Response
@@ -35,6 +36,7 @@ _STATUSES = (
 _TOKENS = ("code", "status", "_id")
 _UNDERSTOOD = {*PATIENT, *_TOKENS, "_count", "_offset", "_format", "_pretty"}
 _DEFAULT_COUNT = 50
+_ID = re.compile(r"^(?:preload-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 def search(params: Params) -> Response:
@@ -53,7 +55,7 @@ def search(params: Params) -> Response:
     patient = one_patient(params) if any(name in PATIENT for name, _ in params) else None
     wanted = Wanted(kinds, statuses, ids, patient, offset, count)
     total, tasks = find_tasks(parts, actor(), wanted, language())
-    kept = [(name, value) for name, value in params if name in _TOKENS]
+    kept = [(name, _repeatable(name, value)) for name, value in params if name in _TOKENS]
     if patient is not None:
         kept.append(("patient", parts.ids.seal_patient(patient)))
     links = [_link(kept, "self", offset, count)]
@@ -77,6 +79,12 @@ def _codes(params: Params, name: str, known: tuple[str, ...], problems: list[Pro
         for code in sorted(values - set(known))
     ]
     return intersection(found)
+
+
+def _repeatable(name: str, value: str) -> str:
+    """What a link may repeat of a value: codes, and what has the form of an id. Anything may stand beside them."""
+    parts = [part.rpartition("|")[2] if name != "_id" else part for part in value.split(",")]
+    return ",".join(part for part in parts if name != "_id" or _ID.match(part))
 
 
 def _link(kept: list[tuple[str, str]], relation: str, offset: int, count: int) -> dict[str, str]:

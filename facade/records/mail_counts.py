@@ -18,7 +18,7 @@ from facade.records.engine import Database
 from facade.records.schema import mail_counts, mail_messages
 
 _BOUNCED = "mail.bounced"
-_FIRST = "mail_counts"
+_LOCK = "mail_counts"
 
 
 class _Counted(StrEnum):
@@ -48,11 +48,11 @@ class Changes:
         self._found[_Counted.FAILED, reason] += 1
 
     def write_counts(self) -> None:
-        """To be called last: all senders write these rows, and in this order none of them waits for another's."""
+        """To be called last: all senders write these rows, and in one order, so that no two wait for each other."""
         for (counter, label), number in sorted(self._found.items()):
             if number and not self._add(counter, label, number):
                 # The row is made by one transaction at a time; another may just have done it.
-                self._database.lock(self._connection, _FIRST)
+                self._database.lock(self._connection, _LOCK)
                 if not self._add(counter, label, number):
                     row = {"counter": counter.value, "label": label, "count": number}
                     self._connection.execute(insert(mail_counts).values(row))

@@ -81,6 +81,7 @@ def task_of(services: Services, actor: Actor, mail: Mail, language: str) -> dict
         patient_id=services.ids.seal_patient(mail.patient) if own else "",
         documents=_documents(services, mail) if own else (),
         recipient=mail.recipient if own else "",
+        duties=asked.duties if own else (),
     )
     return mail_task(facts)
 

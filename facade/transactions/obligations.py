@@ -61,6 +61,12 @@ def left_to_do(entry: DocumentEntry, mails: Iterable[Mail], now: datetime) -> Le
     return LeftToDo(replace(owed, owed=tuple(still)), tuple(being_sent))
 
 
+def duties_of(entries: Iterable[DocumentEntry], audience: Audience, now: datetime) -> tuple[str, ...]:
+    """The codes of the duties a message with these documents is for, sent by who publishes them."""
+    owed = {each.duty for entry in entries for each in _still_owed(entry, now).owed}
+    return tuple(duty.value for duty, whose in _AUDIENCES.items() if duty in owed and whose is audience)
+
+
 def _documents(mail: Mail) -> set[str]:
     return {document.unique_id for document in read_context(mail.context).documents}
 

@@ -86,6 +86,14 @@ def test_pages_go_over_both_kinds_without_a_gap(demo: RunningDemo, made: Made) -
     assert [link["relation"] for link in second["link"]] == ["self"]
 
 
+def test_no_link_repeats_a_matricule_wherever_it_was_put(demo: RunningDemo, made: Made) -> None:
+    matricule = demo.patients["adult"]["value"]
+    params = {"_id": f"{matricule},{made.message}", "code": f"{matricule}|send"}
+    (link,) = valid(demo.call(WRITER, "GET", "/Task", params=params), "Bundle")["link"]
+    assert matricule not in link["url"]
+    assert ids_of(demo.call(WRITER, "GET", link["url"]).json()) == [made.message]
+
+
 def test_a_colleague_sees_nothing_of_anothers(demo: RunningDemo, made: Made) -> None:
     """The same structure knows that a message was sent, and not whose; of another structure nothing is known."""
     assert found(demo, made, COLLEAGUE) == [made.message]

@@ -368,8 +368,11 @@ def test_what_a_message_that_left_fulfilled_is_owed_no_more_and_what_one_that_fa
     with halted(demo):
         first = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
         assert _left(first) == (None, f"{PROFESSIONALS}, {PATIENT}")
-    states = [settled(demo, WRITER, task_id)["status"] for task_id in _tasks(first)]
-    assert sorted(states) == ["completed", "completed", "failed"]
+    done = [settled(demo, WRITER, task_id) for task_id in _tasks(first)]
+    assert sorted(each["status"] for each in done) == ["completed", "completed", "failed"]
+    (failed,) = [each for each in done if each["status"] == "failed"]
+    assert [coding["code"] for coding in failed["reasonCode"]["coding"]] == [PROFESSIONALS]
+    assert "reasonCode" not in task(demo, "nurse", failed["id"])
     again = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
     assert (_left(again), _tasks(again)) == ((PROFESSIONALS, None), _tasks(first))
     assert len(received(demo, good)) == 1
