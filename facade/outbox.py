@@ -78,14 +78,21 @@ def _collect(services: Services, collectors: Sequence[Collector], ended: threadi
 def _visit(services: Services, collectors: Sequence[Collector]) -> None:
     for collector in collectors:
         try:
-            if noted := collector.collect(services.clock):
+            if noted := _collected(services, collector):
                 _log.info("mail.reports", noted=noted)
-        except Deferred as trouble:
-            _log.warning("mail.reports-unreachable", reason=trouble.reason)
         except FacadeError as error:
             _log.warning("mail.records", error=error.problems[0].code)
         except Exception as error:  # noqa: BLE001 - a thread that ends would leave all reports unread
             log_uncaught(type(error), error.__traceback__)
+
+
+def _collected(services: Services, collector: Collector) -> int:
+    try:
+        return collector.collect(services.clock)
+    except Deferred as trouble:
+        _log.warning("mail.reports-unreachable", reason=trouble.reason)
+        services.outbox.failed("mail.reports")
+        return 0
 
 
 def _round(services: Services, submitter: Submitter) -> tuple[float, str]:

@@ -142,10 +142,12 @@ class Outbox:
         with self._changing() as (_, changes):
             changes.failed(reason)
 
-    def note(self, mail: Mail, values: Mapping[str, Any], *, now: datetime) -> None:
-        """Write what a notification told of a message."""
+    def note(self, mail: Mail, values: Mapping[str, Any], *, now: datetime) -> bool:
+        """Write what a notification told of a message. False: it is no longer as it was read, look again."""
+        known = mail.notice.value if mail.notice else ""
+        as_read = and_(table.c.id == mail.id, table.c.state == mail.state.value, table.c.notice == known)
         with self._changing() as (_, changes):
-            changes.change(table.c.id == mail.id, now, **values)
+            return changes.change(as_read, now, **values) > 0
 
     def find(self, *, message_id: str = "", envelope_id: str = "") -> Mail | None:
         """The message a notification is about, by one of its ids."""

@@ -56,8 +56,9 @@ def take_in(outbox: Outbox, data: bytes, now: datetime) -> Taken:
         return Taken.NOTHING_NEW if mail.state is MailState.UNDELIVERABLE else Taken.NOT_SENT_YET
     if mail.notice is not None and _WEIGHT[mail.notice] >= _WEIGHT[report.notice]:
         return Taken.NOTHING_NEW
-    outbox.note(mail, _told(mail, report), now=now)
-    return Taken.NOTED
+    noted = outbox.note(mail, _told(mail, report), now=now)
+    # Else somebody took in a report on it at the same moment, perhaps this very one.
+    return Taken.NOTED if noted else take_in(outbox, data, now)
 
 
 # What is certainly ours and done with. The rest of the box is somebody's who reads it.

@@ -23,8 +23,9 @@ from facade.embedded.pki import Pki, make_pki
 from facade.mail.config import MailConfig, TokenSource
 from facade.mail.report_box import ReportBox
 from facade.mail.settings import MailSettings, box_configs
+from tests.mail.test_mail_metrics import figures
 from tests.mail.test_mail_outages import sent_to
-from tests.mail.test_mail_sending import WRITER, box
+from tests.mail.test_mail_sending import WRITER, box, halted
 from tests.mail.test_mail_submission import TOKEN, token_endpoint
 from tests.support.demo import RunningDemo
 from tests.support.dovecot import OWNER, Dovecot, dovecot, needs_dovecot
@@ -130,6 +131,16 @@ def test_check_says_whether_the_box_can_be_reached(demo: RunningDemo, server: Do
     assert "reports of secure messaging" not in run(collecting(demo, server), "check")
     assert "reports of secure messaging: mail.folder" in run(collecting(demo, server, FOLDER="Elsewhere"), "check")
     assert "reports of secure messaging: mail.tls" in run(collecting(demo, server, HOST="127.1"), "check")
+
+
+def test_a_box_that_cannot_be_visited_is_told_and_keeps_no_message_from_leaving(demo: RunningDemo, pki: Pki) -> None:
+    before = figures(demo)["failed_attempts_total", "mail.reports"]
+    to = box("leaves-all-the-same")
+    with halted(demo, "outbox"):
+        task_id = sent_to(demo, to)
+        run(collecting(demo, Dovecot(9, 9, pki)), "outbox", "--once")
+        assert task(demo, WRITER, task_id)["status"] == "completed"
+    assert figures(demo)["failed_attempts_total", "mail.reports"] == before + 1
 
 
 @needs_dovecot

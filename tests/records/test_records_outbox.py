@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from facade.domain.errors import Conflict
-from facade.domain.mail import Audience, MailState
+from facade.domain.mail import Audience, Ending, MailState, Notice
 from facade.records.engine import Database
 from facade.records.mail_rows import Group, NewMail
 from facade.records.outbox import Outbox
@@ -189,6 +189,21 @@ def test_what_ended_stays_counted_when_it_is_forgotten_and_is_counted_once(datab
     assert box.purge(later(60)) == 2
     ended = {ending.value: count for ending, count in box.figures().ended.items() if count}
     assert ended == {"sent": 1, "unknown": 1}
+
+
+def test_a_report_two_senders_found_at_once_is_noted_once(database: Database) -> None:
+    box = outbox(database)
+    box.put([mail()], Group(), now=NOW)
+    claimed = box.claim(now=NOW)
+    assert claimed is not None
+    box.settle(claimed[0], MailState.SENT, now=NOW)
+    first, second = (box.find(message_id="1@x.mssante.fr") for _ in range(2))
+    assert first is not None
+    assert second is not None
+    told = {"notice": Notice.FAILED.value, "state": MailState.UNDELIVERABLE.value, "reason": "mail.bounced"}
+    assert box.note(first, told, now=later(1))
+    assert not box.note(second, told, now=later(1))
+    assert box.figures().ended[Ending.BOUNCED] == 1
 
 
 def test_attempts_that_failed_are_counted_by_why(database: Database) -> None:
