@@ -11,7 +11,7 @@ RUN python -m venv /opt/dmp-facade \
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/dmp-facade --create-home dmp-facade
 # The image has its standard library without bytecode, and our user could not write it: each start would compile anew.
-RUN python -m compileall -q /usr/local/lib/python3.11
+RUN python -m compileall -q -x '/tests?/' /usr/local/lib/python3.11
 COPY --from=build /opt/dmp-facade /opt/dmp-facade
 ENV PATH=/opt/dmp-facade/bin:$PATH \
     PYTHONUNBUFFERED=1 \

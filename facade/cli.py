@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from facade.records.traces import Traces
 
 _LARGEST_MAIL = 32 * 1024 * 1024
+_LAST_PORT = 65535
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _CONFIG = click.option(
     "--config", type=click.Path(dir_okay=False, exists=True, path_type=Path), help="TOML file of settings."
@@ -56,16 +57,22 @@ main.add_command(homologation)
 @main.command()
 @click.option("--port", default=8000, show_default=True, help="Port of the facade; 0 takes any free one.")
 @click.option("--data", type=_FOLDER, default=None, help="Folder to keep everything in (default: a temporary one).")
+@click.option(
+    "--mailbox", default="127.0.0.1:0", show_default=True, help="Address and port of the page of mailboxes; 0: any."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when ready, and nothing else.")
 @click.option("--tour", is_flag=True, help="First show the main job: publish, find, mask, who sees what.")
-def demo(port: int, data: Path | None, as_json: bool, tour: bool) -> None:
+def demo(port: int, data: Path | None, mailbox: str, as_json: bool, tour: bool) -> None:
     """Run the facade on an embedded DMP, with sample patients and tokens."""
     with lasting():
-        from facade.embedded.demo import run  # noqa: PLC0415 - only the demonstration needs the embedded DMP
+        from facade.embedded.demo import Listening, run  # noqa: PLC0415 - only the demonstration needs the embedded DMP
 
     if as_json and tour:
         raise click.UsageError("--json prints one line only: leave --tour out")
-    sys.exit(run(port, data, as_json=as_json, tour=tour))
+    host, _, number = mailbox.rpartition(":")
+    if not host or not number.isdecimal() or int(number) > _LAST_PORT:
+        raise click.UsageError(f"--mailbox {mailbox}: write ADDRESS:PORT, as 0.0.0.0:8025")
+    sys.exit(run(port, data, Listening(host, int(number)), as_json=as_json, tour=tour))
 
 
 @main.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from facade.domain.mail import Deferred
-from facade.mail.settings import mail_config
+from facade.mail.report_box import ReportBox
+from facade.mail.settings import box_configs, mail_config
 from facade.mail.submission import Submitter
 from facade.records.engine import Database
 from facade.records.outbox import Outbox
@@ -29,13 +30,27 @@ def open_outbox(settings: Settings, database: Database) -> Outbox:
 
 
 def diagnose(settings: Settings) -> list[str]:
-    """What keeps messages from being sent, in words for the operator: nothing where messaging is not configured."""
-    if not settings.mail.host:
+    """What keeps messages from being sent or reports from being read, in words; nothing where none are sent."""
+    mail, found = settings.mail, []
+    if not mail.host:
         return []
     try:
-        submitter = Submitter(mail_config(settings.mail))
+        submitter = Submitter(mail_config(mail))
         submitter.open()
         submitter.close()
     except (ValueError, Deferred) as trouble:
-        return [f"secure messaging: {trouble}"]
-    return []
+        found.append(f"secure messaging: {trouble}")
+    try:
+        for box in report_boxes(settings):
+            with box:
+                pass
+    except (ValueError, Deferred) as trouble:
+        found.append(f"reports of secure messaging: {trouble}")
+    return list(dict.fromkeys(found))
+
+
+def report_boxes(settings: Settings) -> list[ReportBox]:
+    """The boxes reports are collected from; none where that is not wanted. Raises ValueError for settings of no use."""
+    reports = settings.mail.reports
+    delete = reports.taken == "deleted"
+    return [ReportBox(config, reports.folder, delete=delete) for config in box_configs(settings.mail)]

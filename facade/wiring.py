@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -40,6 +41,7 @@ from facade.records.usages import Usages
 from facade.records.vault import Vault
 from facade.settings import Settings
 from facade.settings_parts import PreloadSettings, VihfSettings
+from facade.transactions.outbox_figures import read_figures
 from facade.transactions.probe import Probe
 from facade.transactions.services import Services
 from facade.transactions.supervise import Supervisor
@@ -93,6 +95,7 @@ def wire(settings: Settings) -> Services:
     metrics.describe_process(
         __version__, threads=settings.threads, dmp_connections=settings.dmp.pool_size, purposes=_EMERGENCIES
     )
+    outbox = open_outbox(settings, database)
     ids = SealedIds([derive_key(secret.get_secret_value().encode()) for secret in settings.seal_secrets])
     return Services(
         settings=settings,
@@ -106,7 +109,7 @@ def wire(settings: Settings) -> Services:
         consents=Consents(database),
         publications=Publications(database, pending_for=timedelta(seconds=settings.publication_pending_seconds)),
         hidden=HiddenDocuments(database),
-        outbox=open_outbox(settings, database),
+        outbox=outbox,
         preloads=Preloads(database, Vault([each.get_secret_value().encode() for each in settings.seal_secrets])),
         alerts=alerts,
         suspensions=Suspensions(alerts),
@@ -119,6 +122,7 @@ def wire(settings: Settings) -> Services:
         ),
         parallel=ContextThreads(max_workers=settings.threads, thread_name_prefix="dmp"),
         dmp_probe=Probe(gateway.probe, pending="no answer yet"),
+        outbox_probe=Probe(partial(read_figures, outbox), pending=None),
         turns=turns,
         clock=lambda: datetime.now(UTC),
         new_uuid=lambda: str(uuid.uuid4()),

@@ -31,6 +31,7 @@ _SENT = (
     "X-Worksituation",
 )
 _READ = (
+    "Being-Sent",
     "Content-Disposition",
     "Document-Provenance",
     "ETag",

@@ -223,17 +223,17 @@ def _created(stored: dict[str, Any], published: publishing.Published, headers: d
     if wanted == "minimal":
         return empty(201, headers)
     if wanted == "OperationOutcome":
-        return fhir(outcome([*publication_issues(published), *owed_issues(published.owed)]), 201, headers)
+        return fhir(outcome([*publication_issues(published), *owed_issues(published.left)]), 201, headers)
     return fhir(stored, 201, headers)
 
 
 def left_to_do(published: publishing.Published) -> dict[str, str]:
-    """What a publication leaves to be done: ``Still-Owed``, and ``Link`` (RFC 8288), which names two kinds of things.
+    """What a publication leaves to be done: duties by their codes, and ``Link`` (RFC 8288), which names two kinds.
 
     First the Task of each message sent with the publication, then where the law is quoted. Nothing: no header.
     """
     base = services().settings.fhir_base
-    owed = owed_headers(published.owed)
+    owed = owed_headers(published.left)
     links = [f'<{base}/Task/{mail.id}>; rel="related"; title="send"' for mail in published.mails]
     if "Link" in owed:
         links.append(owed["Link"])

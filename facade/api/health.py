@@ -12,6 +12,8 @@ from facade.api.exchange import services
 from facade.api.schemas import refusals
 from facade.api.security import comes_from
 from facade.observability.exposition import CONTENT_TYPE_LATEST, exposition
+from facade.observability.outbox import OutboxCollector
+from facade.transactions.outbox_figures import outbox_figures
 from facade.transactions.readiness import readiness, warnings
 
 blueprint = Blueprint("health", __name__, description="Liveness, readiness, metrics")
@@ -49,10 +51,12 @@ def ready() -> Response:
 @blueprint.route("/metrics")
 @blueprint.doc(responses=_METRICS, security=[])
 def metrics() -> Response:
-    """Metrics of all server processes."""
+    """Metrics of all server processes, and of the outbox."""
     if not _from_operator():
         raise NotFound
-    return Response(exposition(), content_type=CONTENT_TYPE_LATEST)
+    parts = services()
+    outbox = OutboxCollector(outbox_figures(parts), parts.clock())
+    return Response(exposition(outbox), content_type=CONTENT_TYPE_LATEST)
 
 
 def _from_operator() -> bool:

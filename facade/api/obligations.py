@@ -17,7 +17,7 @@ from facade.api.open_routes import CACHED, serves
 from facade.api.schemas import refusals
 from facade.api.search_values import not_understood
 from facade.domain.errors import InvalidInput, Problem
-from facade.domain.obligations import Obligations
+from facade.domain.obligations import LeftToDo, Obligation, Obligations
 from facade.transactions.obligations import obligations_of
 from facade.translation.obligations_in import UNDERSTOOD
 from facade.translation.obligations_out import (
@@ -65,28 +65,36 @@ def what_is_owed() -> Response:
     return fhir(obligations_parameters(found, _words(), services().codes, language()), headers=headers)
 
 
-def owed_headers(owed: Sequence[Obligations]) -> dict[str, str]:
+def owed_headers(left: Sequence[LeftToDo]) -> dict[str, str]:
     """What a publication leaves to be done: the codes of the duties, and where the law is quoted. Nothing: no header.
 
-    ``Still-Owed`` is a list of tokens (RFC 8941), ``Link`` one address a document (RFC 8288).
+    ``Still-Owed`` and ``Being-Sent`` are lists of tokens (RFC 8941), ``Link`` one address a document (RFC 8288).
     """
-    duties = dict.fromkeys(obligation.duty.value for each in owed for obligation in each.owed)
-    if not duties:
-        return {}
-    links = dict.fromkeys(f'<{_address(each)}>; rel="{_RELATION}"' for each in owed if each.owed)
-    return {"Still-Owed": ", ".join(duties), "Link": ", ".join(links)}
+    still = dict.fromkeys(obligation.duty.value for each in left for obligation in each.still.owed)
+    sent = dict.fromkeys(one.obligation.duty.value for each in left for one in each.being_sent)
+    links = dict.fromkeys(
+        f'<{_address(each.still)}>; rel="{_RELATION}"' for each in left if each.still.owed or each.being_sent
+    )
+    told = {"Still-Owed": still, "Being-Sent": sent, "Link": links}
+    return {name: ", ".join(values) for name, values in told.items() if values}
 
 
-def owed_issues(owed: Iterable[Obligations]) -> list[dict[str, Any]]:
+def owed_issues(left: Iterable[LeftToDo]) -> list[dict[str, Any]]:
     """The same as issues of an OperationOutcome, each with the code of the duty beside its own."""
     found = []
-    for obligation in (each for one in owed for each in one.owed):
-        values = owed_in_words(obligation, _words(), language())
-        told = Problem("publication.still-owed", ("DocumentReference.type",), values, "information")
-        issue = error_table().issue(told, language())
-        issue["details"]["coding"].append({"system": DUTY_SYSTEM, "code": obligation.duty.value})
-        found.append(issue)
+    for each in left:
+        found += [_issue("publication.still-owed", obligation) for obligation in each.still.owed]
+        for one in each.being_sent:
+            tasks = ", ".join(f"Task/{message}" for message in one.messages)
+            found.append(_issue("publication.being-sent", one.obligation, tasks=tasks))
     return found
+
+
+def _issue(code: str, obligation: Obligation, **more: str) -> dict[str, Any]:
+    values = owed_in_words(obligation, _words(), language()) | more
+    issue = error_table().issue(Problem(code, ("DocumentReference.type",), values, "information"), language())
+    issue["details"]["coding"].append({"system": DUTY_SYSTEM, "code": obligation.duty.value})
+    return issue
 
 
 def _address(found: Obligations) -> str:

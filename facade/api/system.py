@@ -24,6 +24,7 @@ from facade.translation import validation
 from facade.translation.document_rules import DOC, read_relations
 from facade.translation.problems import Problems
 from facade.translation.submission_in import SubmissionParts, read_submission_bundle
+from facade.translation.submission_set_in import names_recipients
 
 blueprint = Blueprint("system", __name__, description="Transactions over several resources")
 _RESPONSE_PROFILE = "https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.ProvideDocumentBundleResponse"
@@ -47,8 +48,8 @@ def transaction() -> Response:
     entries, wanted = response["entry"], preference("minimal")
     if wanted == "OperationOutcome":
         _tell(entries[0], publication_issues(published))
-        for part, owed in zip(parts.documents, published.owed, strict=bool(published.owed)):
-            _tell(entries[part.index], owed_issues([owed]))
+        for part, left in zip(parts.documents, published.left, strict=bool(published.left)):
+            _tell(entries[part.index], owed_issues([left]))
     if wanted == "representation":
         for part, resource in zip(parts.documents, published.resources, strict=True):
             entries[part.index]["resource"] = resource
@@ -82,6 +83,8 @@ def _response(parts: SubmissionParts, made: dict[int, dict[str, Any]]) -> dict[s
     for part in parts.documents:
         codes = read_relations(part.resource, parts.index, Problems())[1]
         _tell(entries[part.index], [_ignored("relation.not-supported", f"{DOC}.relatesTo", code) for code in codes])
+    if names_recipients(parts.lot):
+        _tell(entries[parts.lot_index], [_ignored("submission-set.recipient", "List.extension[intendedRecipient]")])
     for index in parts.folders:
         _tell(entries[index], [_ignored("folder.not-supported", "List")])
     return {

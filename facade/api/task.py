@@ -13,7 +13,6 @@ from flask_smorest import Blueprint
 
 from facade.api import task_preload, task_send
 from facade.api.binary import content_answer
-from facade.api.bundles import searchset
 from facade.api.declared import Declaration, Parameter
 from facade.api.exchange import (
     FORM,
@@ -21,36 +20,32 @@ from facade.api.exchange import (
     XML,
     body_resource,
     empty,
-    error_table,
     fhir,
-    language,
     posted_parameters,
     preference,
     services,
-    strict,
 )
 from facade.api.interactions import interaction
-from facade.api.search_values import Params
+from facade.api.task_search import search as search_tasks
 from facade.api.versions import last_modified
-from facade.domain.errors import InvalidInput, Problem
+from facade.domain.errors import InvalidInput
+from facade.transactions.tasks import PRELOAD
 from facade.translation import validation
 from facade.translation.resources import child, codings
 
 blueprint = Blueprint("Task", __name__, description="What is to be done later, or was asked for: preloads, messages")
 # What a client orders by POST; a message is asked for by $send or with a publication.
-_ORDERED = {task_preload.CODE: task_preload}
-_CODES = (task_preload.CODE, task_send.CODE)
+_ORDERED = {PRELOAD: task_preload}
 _SEARCH = (
     Parameter("patient.identifier", "token", "INS of the patient: system|value"),
     Parameter("patient", "reference", "Patient/{id} as this server gave it"),
     Parameter(
         "status", "token", "requested, in-progress, completed, failed; of messages also on-hold, cancelled, received"
     ),
-    Parameter("code", "token", "preload or send: one kind at a time", required=True),
-    Parameter("_id", "token", "Ids of Tasks (preloads)"),
+    Parameter("code", "token", "preload, send; without it every kind the caller may have"),
+    Parameter("_id", "token", "Ids of Tasks"),
 )
 _DOCUMENT = Parameter("document", "token", "Id of a DocumentReference of $preloaded", required=True)
-_KNOWN = {each.name for each in _SEARCH} | {"_format", "_pretty"}
 
 
 @interaction(blueprint, "POST", "/Task", Declaration("create", "Task", body=f"{JSON} {XML}"), 201)
@@ -65,32 +60,14 @@ def create() -> Response:
 
 @interaction(blueprint, "GET", "/Task", Declaration("search-type", "Task", _SEARCH), 200)
 def search() -> Response:
-    """Own preloads, or the messages of the caller's structure, the latest first."""
-    return _search(list(request.args.items(multi=True)))
+    """Own preloads, then the messages of the caller's structure, the latest of each first."""
+    return search_tasks(list(request.args.items(multi=True)))
 
 
 @interaction(blueprint, "POST", "/Task/_search", Declaration("search-type", "Task", _SEARCH, body=FORM), 200)
 def search_by_post() -> Response:
     """The same with the parameters in a form body."""
-    return _search(posted_parameters())
-
-
-def _search(params: Params) -> Response:
-    codes = {value.rpartition("|")[2] for name, values in params if name == "code" for value in values.split(",")}
-    if codes == {task_send.CODE}:
-        return task_send.search(params)
-    if codes != {task_preload.CODE}:
-        raise InvalidInput.of("search.task-code", "code", available=", ".join(_CODES))
-    ignored = [name for name, _ in params if name not in _KNOWN]
-    if ignored and strict():
-        raise InvalidInput.of("search.parameter-unknown", ignored[0], name=ignored[0][:40])
-    found = task_preload.search(list(params))
-    table = error_table()
-    issues = [
-        table.issue(Problem("search.parameter-ignored", (name,), {"name": name[:40]}, "information"), language())
-        for name in ignored
-    ]
-    return fhir(searchset(services().settings.fhir_base, found, total=len(found), issues=issues))
+    return search_tasks(posted_parameters())
 
 
 @interaction(blueprint, "GET", "/Task/<id>", Declaration("read", "Task"), 200)

@@ -5,36 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from facade.api.exchange import actor, services
-from facade.api.named_patient import named_patient
 from facade.transactions.preload_fetch import run_preload
 from facade.transactions.preload_orders import (
-    Wanted,
     delete_preload,
     end_preload,
-    find_preloads,
     order_preload,
     read_preload_task,
 )
 from facade.transactions.preload_read import read_preloaded, read_preloaded_content
 from facade.transactions.read_document import Forms
 
-CODE = "preload"
 PREFIX = "preload-"
-_PATIENT = ("patient.identifier", "patient")
 Resource = dict[str, Any]
 
 
 def create(task: Resource) -> Resource:
     """Record an order."""
     return order_preload(services(), actor(), task)
-
-
-def search(params: list[tuple[str, str]]) -> list[Resource]:
-    """The caller's own preloads."""
-    patient = None
-    if any(name in _PATIENT for name, _ in params):
-        patient = named_patient(params, services().subjects, "patient.identifier")
-    return find_preloads(services(), actor(), Wanted(patient, _of(params, "status"), _of(params, "_id")))
 
 
 def read(task_id: str) -> Resource:
@@ -71,8 +58,3 @@ def preloaded(task_id: str, url: str) -> Resource:
 def content(task_id: str, document_id: str) -> Forms:
     """The content of one document that is held."""
     return read_preloaded_content(services(), actor(), task_id, document_id)
-
-
-def _of(params: list[tuple[str, str]], name: str) -> frozenset[str] | None:
-    values = [part.rpartition("|")[2] for key, value in params if key == name for part in value.split(",")]
-    return frozenset(values) if values else None

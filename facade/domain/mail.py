@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -32,6 +34,43 @@ class MailState(StrEnum):
     UNDELIVERABLE = "undeliverable"
     NOT_SENT = "not-sent"
     CANCELLED = "cancelled"
+
+
+WAITING = (MailState.HELD, MailState.QUEUED, MailState.SENDING, MailState.HANDING_OVER)
+
+
+class Ending(StrEnum):
+    """How a message ended, as it is counted: a final state, or ``bounced``, undeliverable after it was sent.
+
+    One that was of unknown outcome, or sent, and of which more is heard later has ended twice.
+    """
+
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    UNDELIVERABLE = "undeliverable"
+    BOUNCED = "bounced"
+    NOT_SENT = "not-sent"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many messages wait in one state, and when the first of them was queued; None where none waits."""
+
+    count: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFigures:
+    """What the outbox does, of all senders. ``ended`` and ``failed`` only ever grow.
+
+    ``failed``: attempts after which a message was tried again, or could not even be begun, by reason.
+    """
+
+    waiting: Mapping[MailState, Waiting]
+    ended: Mapping[Ending, int]
+    failed: Mapping[str, int]
 
 
 class Notice(StrEnum):

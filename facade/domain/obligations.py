@@ -74,3 +74,23 @@ class Obligations:
     listed: bool
     owed: tuple[Obligation, ...]
     exclusions: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BeingSent:
+    """A duty whose messages are on their way; ``messages`` are their ids. It is fulfilled when they have left."""
+
+    obligation: Obligation
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftToDo:
+    """What a publication leaves of the duties for one document.
+
+    ``still`` are the duties nobody is at, among them one whose message failed; what a message that left fulfilled is in
+    neither.
+    """
+
+    still: Obligations
+    being_sent: tuple[BeingSent, ...] = ()

@@ -50,9 +50,10 @@ def issuer(data: Path, port: int) -> None:
 @_DATA
 @_PORT
 @click.option("--mailbox-port", required=True, type=click.IntRange(1, 65535), help="Port of the page of mailboxes.")
-def mail(data: Path, port: int, mailbox_port: int) -> None:
+@click.option("--mailbox-host", default="127.0.0.1", show_default=True, help="Address of the page of mailboxes.")
+def mail(data: Path, port: int, mailbox_port: int, mailbox_host: str) -> None:
     """Serve SMTP submission with STARTTLS, and a page of what was received."""
-    run_mail(data, port, mailbox_port)
+    run_mail(data, port, (mailbox_host, mailbox_port))
 
 
 if __name__ == "__main__":

@@ -50,20 +50,39 @@ class Ports:
     mailbox: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """An address of this host and a port of it; 0 is any free one."""
+
+    host: str
+    port: int
+
+
+LOOPBACK = Listening("127.0.0.1", 0)
+
+
 class Demo:
     """The running demonstration. ``data`` holds everything it writes; a temporary folder is removed at its end."""
 
-    def __init__(self, port: int, data: Path | None) -> None:
+    def __init__(self, port: int, data: Path | None, mailbox: Listening = LOOPBACK) -> None:
         self._temporary = data is None
         self.data = data or Path(tempfile.mkdtemp(prefix="dmp-facade-demo-"))
         self.data.mkdir(parents=True, exist_ok=True)
-        self.ports = Ports(port or _free_port(), *(_free_port() for _ in range(4)))
+        self._mailbox_host = mailbox.host
+        self.ports = Ports(
+            facade=port or _free_port(),
+            dmp=_free_port(),
+            issuer=_free_port(),
+            mail=_free_port(),
+            mailbox=mailbox.port or _free_port(),
+        )
         self._children: dict[str, Part] = {}
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Prepare the sample world and start every part. Raises DemoFailed."""
-        _check_free(self.ports.facade)
+        _check_free(self.ports.facade, "--port")
+        _check_free(self.ports.mailbox, "--mailbox")
         prepare(self.data)
         self._write_settings()
         python, data = [sys.executable, "-m"], ["--data", str(self.data)]
@@ -72,7 +91,8 @@ class Demo:
         self._program("facade", [*python, "facade.cli", "serve", *config])
         self._embedded("dmp", [*data, "--port", str(self.ports.dmp), "--log", str(self.dmp_log)])
         self._embedded("issuer", [*data, "--port", str(self.ports.issuer)])
-        self._embedded("mail", [*data, "--port", str(self.ports.mail), "--mailbox-port", str(self.ports.mailbox)])
+        page = ["--mailbox-host", self._mailbox_host, "--mailbox-port", str(self.ports.mailbox)]
+        self._embedded("mail", [*data, "--port", str(self.ports.mail), *page])
         self._await("issuer", self._issuer_answers)
         self._await("dmp", lambda: _listens(self.ports.dmp))
         self._await("mail", lambda: _listens(self.ports.mail) and _listens(self.ports.mailbox))
@@ -203,12 +223,12 @@ class Demo:
         self._cast.write_text(json.dumps(cast))
 
 
-def run(port: int, data: Path | None, *, as_json: bool, tour: bool) -> int:
-    """Run the demonstration until a signal; return the exit status.
+def run(port: int, data: Path | None, mailbox: Listening, *, as_json: bool, tour: bool) -> int:
+    """Run the demonstration until a signal; return the exit status. ``mailbox`` is where the page of mailboxes listens.
 
     Writes one line of JSON, or a short how-to; with ``tour`` it first shows the main job step by step.
     """
-    demo = Demo(port, data)
+    demo = Demo(port, data, mailbox)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         demo.start()
@@ -261,13 +281,13 @@ def _free_port() -> int:
         return port
 
 
-def _check_free(port: int) -> None:
+def _check_free(port: int, option: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise DemoFailed(f"port {port} is taken: choose another with --port, or 0 for any free one") from error
+            raise DemoFailed(f"port {port} is taken: choose another with {option}, or 0 for any free one") from error
 
 
 def _listens(port: int) -> bool:

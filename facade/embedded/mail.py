@@ -148,15 +148,15 @@ def server_context(certificate: Path, key: Path, ca: Path) -> ssl.SSLContext:
     return context
 
 
-def run_mail(data_dir: Path, port: int, mailbox_port: int, tokens: Collection[str] = ()) -> None:
-    """Serve both until SIGTERM. Makes the data directory's content where it is missing."""
+def run_mail(data_dir: Path, port: int, mailbox: tuple[str, int], tokens: Collection[str] = ()) -> None:
+    """Serve both until SIGTERM, the page at the address and port ``mailbox``. Makes what is missing of the data."""
     pki = prepare(data_dir).pki
     boxes = Mailboxes(data_dir / "mail")
     context = server_context(pki.server, pki.server_key, pki.ca)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     controller = MailServer(context, boxes, frozenset(tokens)).controller(port)
-    pages = make_server("127.0.0.1", mailbox_port, create_mailbox(boxes), threaded=True)
+    pages = make_server(*mailbox, create_mailbox(boxes), threaded=True)
     controller.start()
     threading.Thread(target=pages.serve_forever, daemon=True).start()
     ended.wait()

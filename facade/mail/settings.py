@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,19 @@ class MailTokenSettings(_Part):
     client_secret: SecretStr = Field(description="Its secret there")
     scope: str = Field("", description="Scope asked for, where one is")
     ca: Path | None = Field(None, description="PEM of the authorities of that endpoint, where it has its own")
+
+
+class MailReportSettings(_Part):
+    """Where the outbox collects what comes back: the sending box, by IMAP, known there as for submission."""
+
+    host: str = Field("", description="IMAP server of the sending box; empty: reports come by dmp-facade mail-in")
+    port: int = Field(993, description="993 with implicit, 143 with starttls")
+    tls: Literal["starttls", "implicit"] = Field("implicit", description="How TLS begins; without TLS nothing is read")
+    folder: str = Field("INBOX", pattern=r"^[ -~]+$", description="Where reports arrive; printable ASCII")
+    seconds: float = Field(60.0, ge=1, description="Between two visits")
+    taken: Literal["seen", "deleted"] = Field(
+        "seen", description="What becomes of a report that was taken in; all else in the box stays as it is"
+    )
 
 
 class MailSettings(_Part):
@@ -64,6 +78,9 @@ class MailSettings(_Part):
     give_up_hours: float = Field(48.0, gt=0, description="After so long a message is undeliverable (RFC 5321: days)")
     max_message_bytes: int = Field(10 * _MEGABYTE, description="Largest message; more is refused with 422")
     max_recipients: int = Field(20, ge=1, description="Recipients of one request at most")
+    reports: MailReportSettings = Field(
+        MailReportSettings(), description="Where reports of delivery are collected, by IMAP"
+    )
     retention_days: int = Field(184, ge=1, description="How long what became of a message is kept")
 
     @field_validator("domains")
@@ -90,6 +107,11 @@ class MailSettings(_Part):
         if self.auth == "certificate" and self.certificate is None:
             raise ValueError("mail.auth is certificate: mail.certificate is not set")
         return self
+
+    @property
+    def boxes(self) -> tuple[str, ...]:
+        """The boxes reports come to, as they are called when logging in."""
+        return (self.user,) if self.user else tuple(dict.fromkeys(filter(None, (self.sender, *self.senders.values()))))
 
     def sender_of(self, structure_id: str) -> str:
         """The box a structure writes from."""
@@ -119,3 +141,11 @@ def mail_config(settings: MailSettings) -> MailConfig:
         timeout=settings.timeout,
         data_timeout=settings.data_timeout,
     )
+
+
+def box_configs(settings: MailSettings) -> list[MailConfig]:
+    """How the boxes reports come to are reached, each; none where they are not collected. Raises ValueError."""
+    if not settings.reports.host:
+        return []
+    reports, usual = settings.reports, mail_config(settings)
+    return [replace(usual, host=reports.host, port=reports.port, tls=reports.tls, user=box) for box in settings.boxes]

@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Callable
 
 from facade.domain.mail import Deferred, OutcomeUnknown, Rejected
+from facade.mail.access import client_context, xoauth2
 from facade.mail.config import MailConfig
 from facade.mail.tokens import Tokens
 
@@ -33,7 +34,7 @@ class Submitter:
     def __init__(self, config: MailConfig) -> None:
         """Raises ValueError for a certificate, key or authority that cannot be used."""
         self._config = config
-        self._context = _context(config)
+        self._context = client_context(config)
         self._tokens = Tokens(config.token, config.timeout) if config.token else None
         self._connection: smtplib.SMTP | None = None
 
@@ -123,8 +124,8 @@ class Submitter:
             return
         if "XOAUTH2" not in offered or self._tokens is None:
             raise Deferred("mail.auth-missing")
-        start = f"user={self._config.user}\x01auth=Bearer {self._tokens.current()}\x01\x01"
-        code, _ = connection.docmd("AUTH", f"XOAUTH2 {_b64(start)}")
+        start = _b64(xoauth2(self._config.user, self._tokens.current()))
+        code, _ = connection.docmd("AUTH", f"XOAUTH2 {start}")
         if code == _GO_ON:
             code, _ = connection.docmd("")
         if code != _AUTHENTICATED:
@@ -193,17 +194,6 @@ class Submitter:
 def _abandon(connection: smtplib.SMTP | None) -> None:
     if connection is not None:
         connection.close()
-
-
-def _context(config: MailConfig) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(config.ca) if config.ca else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if config.certificate is not None:
-        try:
-            context.load_cert_chain(config.certificate, config.key, config.password or "")
-        except (OSError, ssl.SSLError):
-            raise ValueError("DMP_FACADE_MAIL__CERTIFICATE and its key cannot be used together") from None
-    return context
 
 
 def _b64(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from facade.observability.shared_folder import FOLDER
 
@@ -20,8 +21,18 @@ _LIVE_GAUGE = re.compile(r"gauge_live[a-z]+_([0-9]+)\.db")
 __all__ = ["CONTENT_TYPE_LATEST", "exposition"]
 
 
-def exposition() -> bytes:
-    """The metrics of every process in the text format. What a process that ended was using is no longer counted."""
+def exposition(*others: Collector) -> bytes:
+    """The metrics of every process, and those others know, in the text format.
+
+    What a process that ended was using is no longer counted.
+    """
+    asked = CollectorRegistry()
+    for other in others:
+        asked.register(other)
+    return _of_processes() + generate_latest(asked)
+
+
+def _of_processes() -> bytes:
     folder = os.environ.get(FOLDER)
     if folder is None:
         return generate_latest(REGISTRY)

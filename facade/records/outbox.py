@@ -8,18 +8,19 @@ write nothing more, and so never sends the end of the data. Several processes, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from facade.domain.errors import Conflict, Problem
 from facade.domain.ins import INS
-from facade.domain.mail import MailState
+from facade.domain.mail import MailState, OutboxFigures
 from facade.records.engine import Database
+from facade.records.mail_counts import Changes, read_figures
 from facade.records.mail_rows import Group, Mail, NewMail, columns_of, mail_of
 from facade.records.reservations import State, in_progress
 from facade.records.schema import mail_messages as table
@@ -87,31 +88,33 @@ class Outbox:
 
     def claim(self, *, now: datetime) -> tuple[Mail, bytes] | None:
         """Take the next message that is due, with its bytes, for the time of a lease; None when there is none."""
-        with self._database.writing() as connection:
-            self._settle_abandoned(connection, now)
+        with self._changing() as (connection, changes):
+            self._settle_abandoned(changes, now)
             due = table.c.state.in_((MailState.QUEUED.value, MailState.SENDING.value))
             row = connection.execute(
                 select(table).where(due, table.c.next_at <= now).order_by(table.c.next_at).limit(1).with_for_update()
             ).first()
             if row is None:
                 return None
+            if row.state == MailState.SENDING.value:
+                changes.failed("mail.lease-lost")
             taken = {"attempts": row.attempts + 1, "claim": row.claim + 1, "next_at": now + self._lease}
-            self._write(connection, table.c.id == row.id, now, state=MailState.SENDING.value, **taken)
+            changes.change(table.c.id == row.id, now, state=MailState.SENDING.value, **taken)
             mine = connection.execute(select(table).where(table.c.id == row.id)).one()
             try:
                 return mail_of(mine, self._sealer), self._sealer.open(row.message, row.id, "message")
             except Unreadable:
                 # One that cannot be opened must not stand in the way of all others.
                 told = {"state": MailState.UNDELIVERABLE.value, "reason": "mail.unreadable", "message": None}
-                self._write(connection, table.c.id == row.id, now, **told)
+                changes.change(table.c.id == row.id, now, **told)
         return self.claim(now=now)
 
     def hand_over(self, mail: Mail, *, now: datetime) -> bool:
         """Note that the end of the data is about to be sent. False: the lease is over, it must not be."""
         mine = and_(_lease_of(mail), table.c.state == MailState.SENDING.value, table.c.next_at > now)
         ends = now + self._handing_over
-        with self._database.writing() as connection:
-            return self._write(connection, mine, now, state=MailState.HANDING_OVER.value, next_at=ends)
+        with self._changing() as (_, changes):
+            return changes.change(mine, now, state=MailState.HANDING_OVER.value, next_at=ends) > 0
 
     def settle(
         self, mail: Mail, state: MailState, *, now: datetime, reason: str = "", reply: int = 0, status: str = ""
@@ -120,19 +123,31 @@ class Outbox:
         told: dict[str, Any] = {"state": state.value, "reason": reason, "reply": reply, "status": status}
         if state in SETTLED:
             told["message"] = None
-        with self._database.writing() as connection:
-            return self._write(connection, _lease_of(mail), now, **told)
+        # Of unknown outcome it may be already, when its sender was thought to be dead: told once, counted once.
+        mine = and_(_lease_of(mail), table.c.state != state.value)
+        with self._changing() as (_, changes):
+            return changes.change(mine, now, **told) > 0
 
     def retry(self, mail: Mail, at: datetime, *, now: datetime, reason: str, reply: int = 0, status: str = "") -> bool:
         """Put a message back until ``at``: it was certainly not taken."""
         told = {"state": MailState.QUEUED.value, "next_at": at, "reason": reason, "reply": reply, "status": status}
-        with self._database.writing() as connection:
-            return self._write(connection, _lease_of(mail), now, **told)
+        with self._changing() as (_, changes):
+            mine = changes.change(_lease_of(mail), now, **told) > 0
+            if mine:
+                changes.failed(reason)
+            return mine
 
-    def note(self, mail: Mail, values: Mapping[str, Any], *, now: datetime) -> None:
-        """Write what a notification told of a message."""
-        with self._database.writing() as connection:
-            self._write(connection, table.c.id == mail.id, now, **values)
+    def failed(self, reason: str) -> None:
+        """Note that nothing could be sent at all: no message was taken."""
+        with self._changing() as (_, changes):
+            changes.failed(reason)
+
+    def note(self, mail: Mail, values: Mapping[str, Any], *, now: datetime) -> bool:
+        """Write what a notification told of a message. False: it is no longer as it was read, look again."""
+        known = mail.notice.value if mail.notice else ""
+        as_read = and_(table.c.id == mail.id, table.c.state == mail.state.value, table.c.notice == known)
+        with self._changing() as (_, changes):
+            return changes.change(as_read, now, **values) > 0
 
     def find(self, *, message_id: str = "", envelope_id: str = "") -> Mail | None:
         """The message a notification is about, by one of its ids."""
@@ -150,10 +165,11 @@ class Outbox:
         caller_id: str = "",
         patient: INS | None = None,
         states: Iterable[MailState] = (),
+        ids: Collection[str] | None = None,
         limit: int,
         offset: int = 0,
     ) -> tuple[int, list[Mail]]:
-        """Messages of a structure (and of one caller, about one patient), newest first: how many, and a page."""
+        """Messages of a structure (of one caller, about one patient, of some ids), newest first: how many, a page."""
         wanted = [table.c.structure_id == structure_id]
         if caller_id:
             wanted.append(table.c.caller_id == caller_id)
@@ -161,6 +177,8 @@ class Outbox:
             wanted += [table.c.patient_value == patient.value, table.c.patient_oid == patient.kind.value]
         if found := [state.value for state in states]:
             wanted.append(table.c.state.in_(found))
+        if ids is not None:
+            wanted.append(table.c.id.in_(sorted(ids)))
         query = select(table).where(*wanted).order_by(table.c.queued_at.desc(), table.c.id).limit(limit).offset(offset)
         with self._database.reading() as connection:
             total = connection.execute(select(func.count()).select_from(table).where(*wanted)).scalar_one()
@@ -170,23 +188,26 @@ class Outbox:
         """Note as undeliverable what has been queued since before then. ``reason`` where none was noted so far."""
         late = and_(table.c.state == MailState.QUEUED.value, table.c.queued_at < before)
         told = {"state": MailState.UNDELIVERABLE.value, "message": None}
-        with self._database.writing() as connection:
+        with self._changing() as (_, changes):
             if reason:
-                connection.execute(update(table).where(late, table.c.reason == "").values(reason=reason))
-            return connection.execute(update(table).where(late).values(changed_at=now, **told)).rowcount
+                changes.change(and_(late, table.c.reason == ""), now, reason=reason)
+            return changes.change(late, now, **told)
 
     def abandon_held(self, before: datetime, *, now: datetime) -> int:
         """Give up on messages held since before then: whether their documents were published was never learnt."""
         held = and_(table.c.state == MailState.HELD.value, table.c.queued_at < before)
         told = {"state": MailState.NOT_SENT.value, "reason": "mail.publication-unknown", "message": None}
-        with self._database.writing() as connection:
-            return connection.execute(update(table).where(held).values(changed_at=now, **told)).rowcount
+        with self._changing() as (_, changes):
+            return changes.change(held, now, **told)
 
     def waiting(self) -> int:
         """How many messages are neither settled nor of unknown outcome."""
-        done = [state.value for state in (*SETTLED, MailState.UNKNOWN)]
+        return sum(each.count for each in self.figures().waiting.values())
+
+    def figures(self) -> OutboxFigures:
+        """What waits, what ended and what failed, of all senders."""
         with self._database.reading() as connection:
-            return len(connection.execute(select(table.c.id).where(table.c.state.not_in(done))).all())
+            return read_figures(connection)
 
     def purge(self, before: datetime) -> int:
         """Forget the messages that have been settled, or of unknown outcome, since before then; return how many."""
@@ -194,22 +215,26 @@ class Outbox:
         with self._database.writing() as connection:
             return connection.execute(delete(table).where(table.c.state.in_(old), table.c.changed_at < before)).rowcount
 
-    def _settle_abandoned(self, connection: Connection, now: datetime) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[Connection, Changes]]:
+        with self._database.writing() as connection:
+            changes = Changes(self._database, connection)
+            yield connection, changes
+            changes.write_counts()
+
+    def _settle_abandoned(self, changes: Changes, now: datetime) -> None:
         """What a dead sender was handing over is of unknown outcome; what waits for a settled publication goes on."""
         lost = and_(table.c.state == MailState.HANDING_OVER.value, table.c.next_at <= now)
-        self._write(connection, lost, now, state=MailState.UNKNOWN.value, reason="mail.outcome-unknown")
+        changes.change(lost, now, state=MailState.UNKNOWN.value, reason="mail.outcome-unknown")
         for end, state in _ENDS.items():
             ended = select(submissions.c.id).where(submissions.c.state == end)
             held = and_(table.c.state == MailState.HELD.value, table.c.reservation_id.in_(ended))
-            self._write(connection, held, now, **_released(state, now))
+            changes.change(held, now, **_released(state, now))
 
     def _move_held(self, reservation_id: str, state: MailState, now: datetime) -> None:
         held = and_(table.c.reservation_id == reservation_id, table.c.state == MailState.HELD.value)
-        with self._database.writing() as connection:
-            self._write(connection, held, now, **_released(state, now))
-
-    def _write(self, connection: Connection, wanted: ColumnElement[bool], now: datetime, **values: Any) -> bool:
-        return connection.execute(update(table).where(wanted).values(changed_at=now, **values)).rowcount > 0
+        with self._changing() as (_, changes):
+            changes.change(held, now, **_released(state, now))
 
     def _some(self, wanted: ColumnElement[bool]) -> list[Mail]:
         with self._database.reading() as connection:

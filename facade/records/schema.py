@@ -267,6 +267,15 @@ mail_messages = Table(
     Index("mail_messages_reservation", "reservation_id"),
 )
 
+# How many messages ended and how many attempts failed; see ``mail_counts``.
+mail_counts = Table(
+    "mail_counts",
+    metadata,
+    Column("counter", String(16), primary_key=True),
+    Column("label", String(64), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
 # What a professional ordered to be preloaded. The patient, the criteria and the documents are sealed; the digests are
 # keyed (``vault``). Instants and states are plain: the sweep must find what is due without opening anything.
 preloads = Table(

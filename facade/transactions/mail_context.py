@@ -59,17 +59,27 @@ class SentDocument:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request to send: its actor, act, sending box and documents. ``published``: with their publication."""
+    """A request to send: its actor, act, sending box and documents. ``published``: with their publication.
+
+    ``duties`` are those the message was queued for (codes of ``feeding-duty-code``).
+    """
 
     actor: Actor
     act: Act
     sender: str
     documents: tuple[SentDocument, ...]
     published: bool
+    duties: tuple[str, ...] = ()
 
 
 def write_context(
-    actor: Actor, act: Act, sender: str, entries: Iterable[DocumentEntry], *, published: bool
+    actor: Actor,
+    act: Act,
+    sender: str,
+    entries: Iterable[DocumentEntry],
+    *,
+    published: bool,
+    duties: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The JSON values of a request."""
     caller = actor.caller
@@ -89,6 +99,7 @@ def write_context(
         "act": act.value,
         "sender": sender,
         "published": published,
+        "duties": list(duties),
         "documents": [_write_document(SentDocument.of(entry)) for entry in entries],
     }
 
@@ -105,6 +116,7 @@ def read_context(found: dict[str, Any]) -> Asked:
         found["sender"],
         tuple(_read_document(each) for each in found["documents"]),
         found["published"],
+        tuple(found.get("duties", ())),
     )
 
 

@@ -6,11 +6,13 @@ it was delivered or not; it cannot make a message be sent again, show anything, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from facade.domain.mail import MailState, Notice, Report
+from facade.mail.report_box import ReportBox
 from facade.mail.reports import read_report
 from facade.records.mail_rows import Mail
 from facade.records.outbox import Outbox
@@ -54,8 +56,42 @@ def take_in(outbox: Outbox, data: bytes, now: datetime) -> Taken:
         return Taken.NOTHING_NEW if mail.state is MailState.UNDELIVERABLE else Taken.NOT_SENT_YET
     if mail.notice is not None and _WEIGHT[mail.notice] >= _WEIGHT[report.notice]:
         return Taken.NOTHING_NEW
-    outbox.note(mail, _told(mail, report), now=now)
-    return Taken.NOTED
+    noted = outbox.note(mail, _told(mail, report), now=now)
+    # Else somebody took in a report on it at the same moment, perhaps this very one.
+    return Taken.NOTED if noted else take_in(outbox, data, now)
+
+
+# What is certainly ours and done with. The rest of the box is somebody's who reads it.
+_DONE = (Taken.NOTED, Taken.NOTHING_NEW)
+_AT_ONCE = 500  # of one visit: the next one goes on
+
+
+class Collector:
+    """Takes in what came to one sending box. For one thread."""
+
+    def __init__(self, outbox: Outbox, box: ReportBox) -> None:
+        self._outbox = outbox
+        self._box = box
+        self._left: set[str] = set()
+
+    def collect(self, clock: Callable[[], datetime]) -> int:
+        """Visit the box once; how many reports told something new.
+
+        What is none of ours is left unread, and not looked at again by this process. Raises Deferred, and
+        RecordsUnavailable: what was not taken in is still unread.
+        """
+        noted = 0
+        with self._box as box:
+            found = box.unread()
+            self._left.intersection_update(found)
+            for report in [each for each in found if each not in self._left][:_AT_ONCE]:
+                taken = take_in(self._outbox, box.beginning(report), clock())
+                noted += taken is Taken.NOTED
+                if taken in _DONE:
+                    box.settle(report)
+                elif taken is not Taken.NOT_SENT_YET:
+                    self._left.add(report)
+        return noted
 
 
 def _told(mail: Mail, report: Report) -> dict[str, Any]:

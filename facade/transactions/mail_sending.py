@@ -36,7 +36,11 @@ def send_next(services: Services, submitter: Submitter) -> bool:
     Nothing is taken from the outbox, nothing asked of the DMP and nothing traced as long as it cannot.
     """
     outbox = services.outbox
-    submitter.open()
+    try:
+        submitter.open()
+    except Deferred as trouble:
+        outbox.failed(trouble.reason)
+        raise
     claimed = outbox.claim(now=services.clock())
     if claimed is None:
         return False

@@ -6,7 +6,7 @@ is asked: what this facade did is told, not what the record holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from facade import knowledge
@@ -25,27 +25,36 @@ def read(services: Services, actor: Actor, task_id: str, language: str) -> dict[
     return None if mail is None else task_of(services, actor, mail, language)
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which messages: of these statuses of a Task and these ids (None: all), about a patient (None: about any)."""
+
+    statuses: frozenset[str] | None = None
+    ids: frozenset[str] | None = None
+    patient: INS | None = None
+
+
 def find(
-    services: Services,
-    actor: Actor,
-    statuses: Iterable[str] | None,
-    patient: INS | None,
-    page: tuple[int, int],
-    language: str,
+    services: Services, actor: Actor, which: Which, page: tuple[int, int], language: str
 ) -> tuple[int, list[dict[str, Any]]]:
     """How many messages of the caller's structure fit, and those of a page (offset, count); about a patient, own ones.
 
     A colleague's message that is found by its patient would be told to be about this one.
     """
-    wanted = None if statuses is None else frozenset(statuses)
-    states = [state for state in MailState if wanted is None or STATUSES[state] in wanted]
+    states = [state for state in MailState if which.statuses is None or STATUSES[state] in which.statuses]
     if not states:
         return 0, []
     caller = actor.caller
-    caller_id = caller.id if patient is not None else ""
+    caller_id = caller.id if which.patient is not None else ""
     offset, count = page
     total, found = services.outbox.search(
-        caller.structure.id, caller_id=caller_id, patient=patient, states=states, limit=count, offset=offset
+        caller.structure.id,
+        caller_id=caller_id,
+        patient=which.patient,
+        states=states,
+        ids=which.ids,
+        limit=count,
+        offset=offset,
     )
     return total, [task_of(services, actor, mail, language) for mail in found]
 
@@ -72,6 +81,7 @@ def task_of(services: Services, actor: Actor, mail: Mail, language: str) -> dict
         patient_id=services.ids.seal_patient(mail.patient) if own else "",
         documents=_documents(services, mail) if own else (),
         recipient=mail.recipient if own else "",
+        duties=asked.duties if own else (),
     )
     return mail_task(facts)
 

@@ -19,6 +19,7 @@ from facade.records.mail_rows import NewMail
 from facade.transactions.case import Case
 from facade.transactions.mail_context import write_context
 from facade.transactions.mail_recipients import Recipient, configured
+from facade.transactions.obligations import duties_of
 from facade.translation.cda_layout import pdf_or_layout
 
 _SOFTWARE = "dmp-facade"
@@ -41,7 +42,10 @@ class Parcel:
 
 
 def write_mails(case: Case, parcel: Parcel, recipients: Sequence[Recipient]) -> list[NewMail]:
-    """The messages, not yet in the outbox. Raises InvalidInput ``mail.too-large``, and as ``pdf_or_layout``."""
+    """The messages, not yet in the outbox.
+
+    Raises InvalidInput ``mail.too-large``, and as ``pdf_or_layout`` and ``pdf_copy.write``.
+    """
     services, structure = case.services, case.caller.structure
     settings = services.settings.mail
     sender = read_address(configured(settings, structure.id))
@@ -75,7 +79,10 @@ def write_mails(case: Case, parcel: Parcel, recipients: Sequence[Recipient]) -> 
 def _new_mail(
     case: Case, parcel: Parcel, recipient: Recipient, sender: Address, message_id: str, written: bytes
 ) -> NewMail:
-    context = write_context(case.actor, recipient.act, str(sender), parcel.entries, published=parcel.published)
+    duties = duties_of(parcel.entries, recipient.audience, case.now) if parcel.published else ()
+    context = write_context(
+        case.actor, recipient.act, str(sender), parcel.entries, published=parcel.published, duties=duties
+    )
     return NewMail(
         caller_id=case.caller.id,
         structure_id=case.caller.structure.id,

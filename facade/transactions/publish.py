@@ -16,7 +16,7 @@ from facade.domain.caller import CallerKind
 from facade.domain.document import DocumentEntry, NewDocument, Submission, SubmissionSet
 from facade.domain.dossier import Dossier, Traits
 from facade.domain.ins import INS
-from facade.domain.obligations import Obligations
+from facade.domain.obligations import LeftToDo
 from facade.observability.acts import measured
 from facade.records.mail_rows import Mail
 from facade.records.reservations import Request as LedgerRequest
@@ -24,7 +24,7 @@ from facade.records.reservations import Reservation, ToSend, repeatable_unique_i
 from facade.transactions import complete, outcome, render, send_published
 from facade.transactions.actor import Actor
 from facade.transactions.case import Case
-from facade.transactions.obligations import still_owed
+from facade.transactions.obligations import left_to_do
 from facade.transactions.prepare import Prepared, prepare, target_of_replacement
 from facade.transactions.services import Services
 from facade.transactions.succession import succession
@@ -54,7 +54,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The documents as stored, what was filled, what is still owed for each, and the messages that send them."""
+    """The documents as stored, what was filled, what is left to be done for each, and the messages that send them."""
 
     patient: INS
     entries: tuple[DocumentEntry, ...]
@@ -62,7 +62,7 @@ class Published:
     lot_id: str
     filled: tuple[Fill, ...]
     unsupported_relations: tuple[str, ...]
-    owed: tuple[Obligations, ...]
+    left: tuple[LeftToDo, ...]
     mails: tuple[Mail, ...] = ()
 
 
@@ -131,14 +131,15 @@ def _publish(case: Case, subject: Subject, order: Order) -> Published:
     relations = tuple(relation for draft in drafts for relation in draft.unsupported_relations)
     resources = render.documents(services, subject.ins, entries)
     lot_id = services.ids.seal_lot(subject.ins, lot.entry_uuid) if outcome.keeps_our_ids(services) else ""
-    return Published(subject.ins, entries, resources, lot_id, filled, relations, _owed(case, entries), mails)
+    left = _left(case, entries, mails)
+    return Published(subject.ins, entries, resources, lot_id, filled, relations, left, mails)
 
 
-def _owed(case: Case, entries: Sequence[DocumentEntry]) -> tuple[Obligations, ...]:
-    """What is still owed for each document; nothing by patients and applications, whom the arrêté does not bind."""
+def _left(case: Case, entries: Sequence[DocumentEntry], mails: Sequence[Mail]) -> tuple[LeftToDo, ...]:
+    """What is left to do for each document; nothing by patients and applications, whom the arrêté does not bind."""
     if case.caller.kind not in (CallerKind.PROFESSIONAL, CallerKind.STRUCTURE):
         return ()
-    return tuple(still_owed(entry, case.now) for entry in entries)
+    return tuple(left_to_do(entry, mails, case.now) for entry in entries)
 
 
 def _drafts(case: Case, subject: Subject, order: Order, now: datetime) -> list[Prepared]:
@@ -252,7 +253,7 @@ def _replay(case: Case, subject: Subject, order: Order, reservation: Reservation
     resources = render.documents(case.services, case.patient, entries)
     lot_id = case.services.ids.seal_lot(case.patient, reservation.lot) if reservation.lot else ""
     mails = tuple(case.services.outbox.of_publication(reservation.id))
-    return Published(case.patient, entries, resources, lot_id, (), (), _owed(case, entries), mails)
+    return Published(case.patient, entries, resources, lot_id, (), (), _left(case, entries, mails), mails)
 
 
 def _as_reserved(reservation: Reservation, drafts: Sequence[Prepared]) -> tuple[DocumentEntry, ...]:

@@ -81,9 +81,10 @@ def _by_documents(plan: Plan) -> dict[tuple[int, ...], list[Recipient]]:
 
 
 def released(case: Case, plan: Plan, reservation: Reservation) -> tuple[Mail, ...]:
-    """Let the messages of a stored publication go, and return them."""
+    """Let the messages of a stored publication go, and return them as they were before that."""
     if not plan:
         return ()
     outbox = case.services.outbox
+    mails = tuple(outbox.of_publication(reservation.id))
     outbox.release(reservation.id, now=case.now)
-    return tuple(outbox.of_publication(reservation.id))
+    return mails

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from facade.domain.dmp import DmpGateway
+from facade.domain.mail import OutboxFigures
 from facade.domain.turns import Turns
 from facade.identity.verifier import TokenVerifier
 from facade.policy.access import PolicySettings
@@ -55,7 +56,8 @@ class Services:
     ids: SealedIds
     subjects: SubjectRules
     parallel: Executor
-    dmp_probe: Probe
+    dmp_probe: Probe[str | None]
+    outbox_probe: Probe[OutboxFigures | None]
     turns: Turns
     clock: Callable[[], datetime]
     new_uuid: Callable[[], str]

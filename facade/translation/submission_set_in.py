@@ -21,7 +21,7 @@ from facade.translation.resources import child, codings, extensions, objects, te
 from facade.translation.subject_in import Subject
 from facade.translation.tables import CodeTables, Json
 from facade.translation.times import from_fhir
-from facade.translation.vocabulary import DESIGNATION_TYPE, SOURCE_ID
+from facade.translation.vocabulary import DESIGNATION_TYPE, INTENDED_RECIPIENTS, SOURCE_ID
 
 # Systems that MHD and PDSm examples put in designationType although they are not contentTypeCode's: the class of a
 # document (TRE_A03), a sector outside JDV_J59 (TRE_R02). They tell nothing of the stay; the default is taken.
@@ -94,6 +94,11 @@ def read_submission_set(
         entry_uuid=context.entry_uuid,
     )
     return lot, tuple(reading.filled)
+
+
+def names_recipients(resource: Json) -> bool:
+    """Whether a List says whom its lot is intended for, which the DMP has no place for (PDSm4DMP: unmatched)."""
+    return any(next(extensions(resource, url), None) is not None for url in INTENDED_RECIPIENTS)
 
 
 class _Reading:

@@ -10,6 +10,7 @@ from typing import Any
 
 from facade.domain.caller import Caller, CallerKind
 from facade.domain.mail import MailState, Notice
+from facade.translation.obligations_out import DUTY_SYSTEM
 from facade.translation.vocabulary import PS_IDNAT, STRUCT_IDNAT
 
 KIND = "urn:dmp-facade:task-code"
@@ -36,10 +37,11 @@ STATUSES: Mapping[MailState, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What a reader may know of a message. ``documents``, ``patient_id`` and ``recipient`` are empty for colleagues.
+    """What a reader may know of a message.
 
-    ``documents`` are sealed ids; ``reason`` a row of mappings/mail/outcomes.csv or a rule, ``reason_text`` its words;
-    ``reply`` the SMTP code, ``status`` the enhanced one (RFC 3463).
+    ``documents``, ``patient_id``, ``recipient`` and ``duties`` are empty for colleagues. ``documents`` are sealed ids;
+    ``reason`` a row of mappings/mail/outcomes.csv or a rule, ``reason_text`` its words; ``reply`` the SMTP code,
+    ``status`` the enhanced one (RFC 3463); ``duties`` codes of ``feeding-duty-code``.
     """
 
     id: str
@@ -58,6 +60,7 @@ class TaskFacts:
     patient_id: str = ""
     documents: tuple[str, ...] = ()
     recipient: str = field(default="", repr=False)
+    duties: tuple[str, ...] = ()
 
 
 def mail_task(facts: TaskFacts) -> dict[str, Any]:
@@ -80,6 +83,8 @@ def mail_task(facts: TaskFacts) -> dict[str, Any]:
         task["statusReason"] = _concept(system, facts.reason) | (
             {"text": facts.reason_text} if facts.reason_text else {}
         )
+    if facts.duties:
+        task["reasonCode"] = {"coding": [{"system": DUTY_SYSTEM, "code": duty} for duty in facts.duties]}
     if facts.patient_id:
         task["for"] = {"reference": f"Patient/{facts.patient_id}"}
     references = [{"reference": f"DocumentReference/{document}"} for document in facts.documents]

@@ -14,6 +14,7 @@ IS_DELETED = PDSM + "pdsm-ext-is-deleted"
 DESIGNATION_TYPE = MHD + "ihe-designationType"
 SOURCE_ID = MHD + "ihe-sourceId"
 AUTHOR_ORG = MHD + "ihe-authorOrg"
+INTENDED_RECIPIENTS = (PDSM + "pdsm-ext-intended-recipient", MHD + "ihe-intendedRecipient")
 PROVIDE_BUNDLES = frozenset(
     {
         PDSM + "pdsm-comprehensive-provide-document-bundle",

@@ -336,6 +336,27 @@ def test_a_lot_warns_in_the_entry_that_asked_for_what_is_ignored(demo: RunningDe
     assert found[-1]["response"]["status"] == "200 OK", "ignored, not created"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-intended-recipient",
+        "https://profiles.ihe.net/ITI/MHD/StructureDefinition/ihe-intendedRecipient",
+    ],
+)
+def test_a_recipient_of_a_lot_is_not_lost_in_silence(demo: RunningDemo, url: str) -> None:
+    """The entry of the lot says that it was ignored, whatever is preferred. Where it does not go: ``tests/mail``."""
+    bundle = submission(demo, "adult", pdf())
+    lot = part(bundle, "List")["resource"]
+    lot.setdefault("contained", []).append({"resourceType": "Practitioner", "id": "recipient"})
+    lot.setdefault("extension", []).append({"url": url, "valueReference": {"reference": "#recipient"}})
+    answer = demo.post(WRITER, "", bundle)
+    found = valid(answer, "Bundle")["entry"]
+    number = bundle["entry"].index(part(bundle, "List"))
+    told = {n: _warnings(each["response"]["outcome"]) for n, each in enumerate(found) if "outcome" in each["response"]}
+    assert told == {number: [["submission-set.recipient"]]}
+    assert "Link" not in answer.headers, "no message"
+
+
 def test_a_lot_in_fhir_xml_is_taken_as_in_json(demo: RunningDemo) -> None:
     from facade.translation import fhir_xml
 

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from tests.support.browser import browser, needs_chromium
-from tests.support.demo import RunningDemo
+from tests.support.demo import RunningDemo, running_demo
 from tests.support.node import FOLDER, install
 
 pytestmark = needs_chromium
@@ -24,6 +24,13 @@ PAGES = ("", "record", "history", "alerts", "policy", "obligations")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     with browser(tmp_path_factory.mktemp("profile")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """A demonstration of one's own: a page shows twenty documents, and what is counted here are those of this story."""
+    with running_demo(tmp_path_factory.mktemp("shown")) as running:
+        yield running
 
 
 def _open(driver: Chrome, demo: RunningDemo, page: str, **choice: str) -> None:

@@ -88,6 +88,13 @@ def test_the_compose_file_runs_two_facades_on_one_postgresql() -> None:
     assert services["demo"]["profiles"] == ["demo"]
 
 
+def test_the_demonstration_in_a_container_can_be_reached_from_outside_with_its_mailboxes() -> None:
+    demo = COMPOSE["services"]["demo"]
+    host, port = demo["command"][demo["command"].index("--mailbox") + 1].split(":")
+    assert host == "0.0.0.0"  # noqa: S104 - of the container
+    assert f"127.0.0.1:{port}:{port}" in demo["ports"]
+
+
 def _unit(name: str) -> dict[str, str]:
     """The settings of a systemd unit, by name."""
     text = (ROOT / "deploy" / "systemd" / name).read_text(encoding="utf-8")

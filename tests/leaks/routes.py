@@ -504,7 +504,7 @@ GENERATORS: dict[tuple[str, str], Generator] = {
     ("GET", "/fhir/StructureDefinition/<id>"): _nothing,
     ("GET", "/fhir/ValueSet"): _nothing,
     ("GET", "/fhir/ValueSet/<id>"): _nothing,
-    ("GET", "/fhir/Task"): _of_the_record("/Task", "patient.identifier", code="preload"),
+    ("GET", "/fhir/Task"): _of_the_record("/Task", "patient.identifier"),
     ("POST", "/fhir/Task"): _orders,
     ("GET", "/fhir/Task/<id>"): _on_task("GET"),
     ("DELETE", "/fhir/Task/<id>"): _on_task("DELETE"),

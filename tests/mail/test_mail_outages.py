@@ -30,10 +30,12 @@ def sent_to(demo: RunningDemo, address: str) -> str:
 
 
 @contextmanager
-def sender(demo: RunningDemo) -> Iterator[subprocess.Popen[bytes]]:
-    """One more sender."""
+def sender(demo: RunningDemo, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One more sender, with settings of its own."""
     command = [sys.executable, "-m", "facade.cli", "outbox", "--config", str(demo.data / "facade.toml")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield process
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from tests.support.api import TraceBook, cda, cda_document, oid, submission
+from tests.support.api import LETTER, TraceBook, cda, cda_document, oid, submission, typed
 from tests.support.cda import in_order, pages
 from tests.support.demo import MASKS, RunningDemo, codes_of, pdf
 from tests.support.mail import (
@@ -35,6 +35,8 @@ from tests.support.mail import (
 
 WRITER, READER = "author-doctor", "treating-doctor"
 _REFERENCE = {"reference": "DocumentReference/x"}
+DOCUMENT = "DocumentReference"
+INTENDED = "https://interop.esante.gouv.fr/ig/fhir/pdsm/StructureDefinition/pdsm-ext-intended-recipient"
 SEND_TO, SEND_TO_PATIENT = "urn:dmp-facade:send-to", "urn:dmp-facade:send-to-patient"
 
 
@@ -374,16 +376,101 @@ def test_a_publication_may_send_what_it_publishes_and_says_so(demo: RunningDemo,
     assert unique_id in {each.get("value") for each in lot.iter(f"{RIM}ExternalIdentifier")}
 
 
-def test_a_publication_that_is_sent_still_says_what_is_owed(demo: RunningDemo) -> None:
-    letter = {"coding": [{"system": "http://loinc.org", "code": "11490-0"}]}
-    answer = demo.post(WRITER, "/DocumentReference", _with(demo, to=[box()], type=letter))
-    assert answer.headers["Still-Owed"].split(", ") == ["mssante-professionals", "mssante-patient"]
-    tasks, owed = (
-        [link for link in answer.headers["Link"].split(", ") if relation in link]
-        for relation in ('rel="related"', 'rel="urn:dmp-facade:operation:obligations"')
-    )
-    assert (len(tasks), len(owed)) == (1, 1)
-    found = settled(demo, WRITER, tasks[0].partition(">")[0].rpartition("/")[2])
+PROFESSIONALS, PATIENT = "mssante-professionals", "mssante-patient"
+
+
+def _left(answer: Any) -> tuple[str | None, str | None]:
+    """What an answer says is owed, and what is being sent."""
+    assert answer.status_code in (200, 201), answer.text
+    return answer.headers.get("Still-Owed"), answer.headers.get("Being-Sent")
+
+
+def _tasks(answer: Any) -> list[str]:
+    """The ids of the Tasks in its Link."""
+    links = [link for link in answer.headers["Link"].split(", ") if 'rel="related"' in link]
+    return [link.partition(">")[0].rpartition("/")[2] for link in links]
+
+
+@pytest.mark.parametrize(
+    ("to", "patient", "left"),
+    [
+        (1, False, (PATIENT, PROFESSIONALS)),
+        (0, True, (PROFESSIONALS, PATIENT)),
+        (2, True, (None, f"{PROFESSIONALS}, {PATIENT}")),
+    ],
+)
+def test_a_duty_whose_message_is_queued_with_the_publication_is_being_sent_and_not_still_owed(
+    demo: RunningDemo, to: int, patient: bool, left: tuple[str | None, str | None]
+) -> None:
+    body = _with(demo, to=[box() for _ in range(to)], patient=patient, type=typed(LETTER))
+    with halted(demo):
+        answer = demo.post(WRITER, "/DocumentReference", body, Prefer="return=OperationOutcome")
+        assert _left(answer) == left
+    assert len(_tasks(answer)) == to + patient
+    assert 'rel="urn:dmp-facade:operation:obligations"' in answer.headers["Link"]
+    told = {
+        issue["details"]["coding"][1]["code"]: issue
+        for issue in answer.json()["issue"]
+        if issue["details"]["coding"][0]["code"] == "publication.being-sent"
+    }
+    assert ", ".join(told) == left[1]
+    texts = "".join(issue["details"]["text"] for issue in told.values())
+    for task_id in _tasks(answer):
+        assert f"Task/{task_id}" in texts
+        assert settled(demo, WRITER, task_id)["status"] == "completed"
+
+
+def test_what_a_message_that_left_fulfilled_is_owed_no_more_and_what_one_that_failed_did_not_is_owed_again(
+    demo: RunningDemo,
+) -> None:
+    """Asked by the same publication with its key: nothing is sent a second time."""
+    good, key = box(), uuid.uuid4().hex
+    body = _with(demo, to=[good, box("refuse")], patient=True, type=typed(LETTER))
+    with halted(demo):
+        first = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
+        assert _left(first) == (None, f"{PROFESSIONALS}, {PATIENT}")
+    done = [settled(demo, WRITER, task_id) for task_id in _tasks(first)]
+    assert sorted(each["status"] for each in done) == ["completed", "completed", "failed"]
+    (failed,) = [each for each in done if each["status"] == "failed"]
+    assert [coding["code"] for coding in failed["reasonCode"]["coding"]] == [PROFESSIONALS]
+    assert "reasonCode" not in task(demo, "nurse", failed["id"])
+    again = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
+    assert (_left(again), _tasks(again)) == ((PROFESSIONALS, None), _tasks(first))
+    assert len(received(demo, good)) == 1
+
+
+def test_a_message_nobody_knows_to_have_left_is_not_called_owed_it_could_be_there_twice(demo: RunningDemo) -> None:
+    key = uuid.uuid4().hex
+    body = _with(demo, to=[box("cut")], type=typed(LETTER))
+    first = demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)
+    (task_id,) = _tasks(first)
+    assert settled(demo, WRITER, task_id)["status"] == "on-hold"
+    assert _left(demo.post(WRITER, "/DocumentReference", body, Idempotency_Key=key)) == (PATIENT, PROFESSIONALS)
+
+
+def test_a_message_of_one_document_of_a_lot_fulfils_nothing_for_another(demo: RunningDemo) -> None:
+    bundle = submission(demo, "adult", pdf(), pdf(), type=typed(LETTER))
+    sent, other = (each["resource"] for each in bundle["entry"] if each["resource"]["resourceType"] == DOCUMENT)
+    sent["extension"] = [*sent.get("extension", []), {"url": SEND_TO_PATIENT, "valueBoolean": True}]
+    other.pop("extension", None)
+    with halted(demo):
+        answer = demo.post(WRITER, "", bundle, Prefer="return=OperationOutcome")
+        assert _left(answer) == (f"{PROFESSIONALS}, {PATIENT}", PATIENT)
+    duties = [
+        [
+            coding["code"]
+            for issue in entry["response"].get("outcome", {}).get("issue", [])
+            if issue["details"]["coding"][0]["code"] == "publication.still-owed"
+            for coding in issue["details"]["coding"][1:]
+        ]
+        for entry in answer.json()["entry"]
+    ]
+    assert [each for each in duties if each] == [[PROFESSIONALS], [PROFESSIONALS, PATIENT]]
+
+
+def test_the_task_of_a_publication_is_of_a_kind_that_is_served(demo: RunningDemo) -> None:
+    answer = demo.post(WRITER, "/DocumentReference", _with(demo, to=[box()]))
+    found = settled(demo, WRITER, _tasks(answer)[0])
     kinds = demo.call("", "GET", "/CodeSystem/task-code").json()
     (coding,) = found["code"]["coding"]
     assert (coding["system"], coding["code"]) == (kinds["url"], "send")
@@ -402,6 +489,26 @@ def test_a_lot_may_be_sent_whole(demo: RunningDemo) -> None:
     assert len([name for name in files if name.endswith(".pdf")]) == 2
     assert len(metadata(archive(files["IHE_XDM.zip"])).findall(f".//{RIM}ExtrinsicObject")) == 2
     assert "2 documents" in str(mail.message["Subject"])
+
+
+def test_the_recipient_a_lot_names_is_neither_written_to_nor_named_in_the_archive(demo: RunningDemo) -> None:
+    """The DMP has no place for it, and what is sent says what was sent to the DMP."""
+    to, named, bundle = box(), box("named"), submission(demo, "adult", pdf())
+    lot = next(entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "List")
+    telecom = [{"system": "email", "value": named}]
+    person = {"resourceType": "Practitioner", "id": "zaq", "name": [{"family": "ZAQNOM"}], "telecom": telecom}
+    lot["contained"] = [*lot.get("contained", []), person]
+    intended = {"url": INTENDED, "valueReference": {"reference": "#zaq"}}
+    lot["extension"] = [*lot.get("extension", []), intended, {"url": SEND_TO, "valueUrl": f"mailto:{to}"}]
+    answer = demo.post(WRITER, "", bundle)
+    assert "submission-set.recipient" in answer.text
+    for task_id in _tasks(answer):
+        settled(demo, WRITER, task_id)
+    (mail,) = received(demo, to)
+    written = archive(attachments(mail)["IHE_XDM.zip"])["IHE_XDM/SUBSET01/METADATA.XML"].decode()
+    assert "RegistryPackage" in written
+    assert not [word for word in ("ZAQNOM", named, "intendedRecipient") if word in written]
+    assert received(demo, named) == []
 
 
 def test_a_publication_whose_sending_is_refused_is_not_published(demo: RunningDemo) -> None:

@@ -222,7 +222,8 @@ def test_the_run_met_what_it_should(run: Run) -> None:
         assert event in log
     names = {span.name for span in run.received.spans}
     assert {"DMP TD3.1", "act find-documents", "act publish", "database transaction"} <= names
-    for metric in (b'result="other"', b'outcome="defect"', b"dmp_facade_defects_total 1.0", b'result="failed"'):
+    metrics = (b'result="other"', b'outcome="defect"', b"dmp_facade_defects_total 1.0", b'result="failed"')
+    for metric in (*metrics, b'dmp_facade_mail_ended_total{result="sent"}'):
         assert metric in run.metrics, metric
 
 

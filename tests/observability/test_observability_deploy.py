@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import yaml
 from prometheus_client import REGISTRY
 
 import facade.app  # noqa: F401 - registers every metric
+from facade.domain.mail import OutboxFigures
+from facade.observability.outbox import OutboxCollector
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DASHBOARD = DEPLOY / "grafana" / "dmp-facade.json"
@@ -33,6 +36,9 @@ def metrics() -> dict[str, set[str]]:
         if name.startswith("dmp_facade_"):
             kind = getattr(collector, "_type", "")
             found[f"{name}_total" if kind == "counter" else name] = set(getattr(collector, "_labelnames", ()))
+    for family in OutboxCollector(OutboxFigures({}, {}, {}), datetime.now(UTC)).collect():
+        labels = set(getattr(family, "_labelnames", ()))
+        found[f"{family.name}_total" if family.type == "counter" else family.name] = labels
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from facade.domain.errors import Conflict
-from facade.domain.mail import Audience, MailState
+from facade.domain.mail import Audience, Ending, MailState, Notice
 from facade.records.engine import Database
 from facade.records.mail_rows import Group, NewMail
 from facade.records.outbox import Outbox
@@ -174,6 +174,68 @@ def test_one_never_settled_is_given_up(database: Database) -> None:
     box.put([mail()], Group(reservation_id=reservation.id), now=NOW)
     assert box.abandon_held(later(1), now=later(2)) == 1
     assert box.claim(now=later(3)) is None
+
+
+def test_what_ended_stays_counted_when_it_is_forgotten_and_is_counted_once(database: Database) -> None:
+    box = outbox(database)
+    box.put([mail(1), mail(2)], Group(), now=NOW)
+    lost, sent = box.claim(now=NOW), box.claim(now=NOW)
+    assert lost is not None
+    assert sent is not None
+    assert all(box.hand_over(each[0], now=NOW) for each in (lost, sent))
+    assert [box.settle(sent[0], MailState.SENT, now=NOW) for _ in range(2)] == [True, False]
+    assert box.claim(now=later(20)) is None
+    assert not box.settle(lost[0], MailState.UNKNOWN, now=later(21))
+    assert box.purge(later(60)) == 2
+    ended = {ending.value: count for ending, count in box.figures().ended.items() if count}
+    assert ended == {"sent": 1, "unknown": 1}
+
+
+def test_a_report_two_senders_found_at_once_is_noted_once(database: Database) -> None:
+    box = outbox(database)
+    box.put([mail()], Group(), now=NOW)
+    claimed = box.claim(now=NOW)
+    assert claimed is not None
+    box.settle(claimed[0], MailState.SENT, now=NOW)
+    first, second = (box.find(message_id="1@x.mssante.fr") for _ in range(2))
+    assert first is not None
+    assert second is not None
+    told = {"notice": Notice.FAILED.value, "state": MailState.UNDELIVERABLE.value, "reason": "mail.bounced"}
+    assert box.note(first, told, now=later(1))
+    assert not box.note(second, told, now=later(1))
+    assert box.figures().ended[Ending.BOUNCED] == 1
+
+
+def test_attempts_that_failed_are_counted_by_why(database: Database) -> None:
+    box = outbox(database)
+    box.put([mail()], Group(), now=NOW)
+    first = box.claim(now=NOW)
+    assert first is not None
+    box.retry(first[0], later(1), now=NOW, reason="mail.deferred")
+    assert not box.retry(first[0], later(1), now=NOW, reason="mail.deferred")
+    box.claim(now=later(2))
+    box.claim(now=later(8))
+    box.failed("mail.connection")
+    assert box.figures().failed == {"mail.deferred": 1, "mail.lease-lost": 1, "mail.connection": 1}
+
+
+def test_what_waits_is_counted_by_state_with_its_age(database: Database) -> None:
+    box = outbox(database)
+    box.put([mail(1), mail(2)], Group(), now=NOW)
+    box.put([mail(3)], Group(), now=later(1))
+    box.claim(now=later(2))
+    waiting = box.figures().waiting
+    assert (waiting[MailState.QUEUED].count, waiting[MailState.SENDING].count, box.waiting()) == (2, 1, 3)
+    assert waiting[MailState.QUEUED].since in (NOW, later(1))
+    assert waiting[MailState.SENDING].since == NOW
+    assert waiting[MailState.HELD].since is None
+
+
+def test_senders_that_count_at_once_lose_nothing(database: Database) -> None:
+    box = outbox(database)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(box.failed, ["mail.dmp", "mail.tls"] * 20))
+    assert box.figures().failed == {"mail.dmp": 20, "mail.tls": 20}
 
 
 def test_a_key_serves_one_request(database: Database) -> None:

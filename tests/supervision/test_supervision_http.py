@@ -169,7 +169,7 @@ def test_repeated_refusals_suspend_an_access_until_somebody_gives_it_back(watche
     refused = watched.search(NURSE, "adult")
     assert "caller.suspended" in refused.text
     assert "RECO 01" in refused.text
-    for lists in ("/DocumentReference/$still-hidden", "/Task?code=preload", "/Task?code=send"):
+    for lists in ("/DocumentReference/$still-hidden", "/Task?code=preload", "/Task?code=send", "/Task"):
         assert codes_of(watched.call(NURSE, "GET", lists)) == ["caller.suspended"], lists
     assert watched.publish(NURSE, "adult", pdf())["id"], "feeding goes on"
     emergency = {"Purpose-Of-Use": "bris_de_glace", "Purpose-Of-Use-Reason": "detresse"}
