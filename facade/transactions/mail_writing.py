@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from facade import __version__
@@ -20,7 +20,7 @@ from facade.transactions.case import Case
 from facade.transactions.mail_context import write_context
 from facade.transactions.mail_recipients import Recipient, configured
 from facade.transactions.obligations import duties_of
-from facade.translation import cda_read
+from facade.translation.cda_layout import pdf_or_layout
 
 _SOFTWARE = "dmp-facade"
 _BODY = (
@@ -42,7 +42,10 @@ class Parcel:
 
 
 def write_mails(case: Case, parcel: Parcel, recipients: Sequence[Recipient]) -> list[NewMail]:
-    """The messages, not yet in the outbox. Raises InvalidInput ``mail.no-pdf``, ``mail.too-large``."""
+    """The messages, not yet in the outbox.
+
+    Raises InvalidInput ``mail.too-large``, and as ``pdf_or_layout`` and ``pdf_copy.write``.
+    """
     services, structure = case.services, case.caller.structure
     settings = services.settings.mail
     sender = read_address(configured(settings, structure.id))
@@ -103,12 +106,24 @@ def _archive(case: Case, parcel: Parcel, documents: Sequence[message.MailedDocum
 
 
 def _mailed(case: Case, entry: DocumentEntry, content: Content) -> message.MailedDocument:
-    unwrapped = cda_read.unwrap(bytes(content))
-    if unwrapped is None or unwrapped[0].partition(";")[0].strip().lower() != "application/pdf":
-        raise InvalidInput.of("mail.no-pdf", "document")
     label = case.services.codes.coding(entry.type_code).get("display") or entry.title or entry.type_code.code
     day = entry.creation_time.start.date()
-    return message.MailedDocument(entry.type_code.code, str(label), day, bytes(unwrapped[1]))
+    return message.MailedDocument(entry.type_code.code, str(label), day, _copy(entry, content))
+
+
+def _copy(entry: DocumentEntry, content: Content) -> bytes:
+    """The PDF copy of a CDA: the one it holds, or one that is laid out from it. A refusal names the document."""
+    try:
+        found = pdf_or_layout(bytes(content))
+        if isinstance(found, bytes):
+            return found
+        from facade.mail import pdf_copy  # noqa: PLC0415 - the PDF library takes time and memory, few messages need it
+
+        return pdf_copy.write(found)
+    except InvalidInput as refused:
+        named = {"document": entry.unique_id}
+        problems = [replace(each, values={**each.values, **named}) for each in refused.problems]
+        raise InvalidInput(problems) from None
 
 
 def _patient(entry: DocumentEntry) -> message.Patient:

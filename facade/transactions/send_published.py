@@ -59,7 +59,7 @@ def judge(case: Case, dossier: Dossier, entries: Sequence[DocumentEntry], plan: 
 def hold(case: Case, submission: Submission, plan: Plan, reservation: Reservation) -> None:
     """Write the messages, held until their publication is settled. Raises InvalidInput, Conflict."""
     mails = []
-    for recipient, positions in plan.boxes:
+    for positions, recipients in _by_documents(plan).items():
         documents = [submission.documents[position] for position in positions]
         parcel = Parcel(
             submission.lot,
@@ -67,9 +67,17 @@ def hold(case: Case, submission: Submission, plan: Plan, reservation: Reservatio
             tuple(document.content for document in documents),
             published=True,
         )
-        mails += write_mails(case, parcel, [recipient])
+        mails += write_mails(case, parcel, recipients)
     if mails:
         case.services.outbox.put(mails, Group(reservation_id=reservation.id), now=case.now)
+
+
+def _by_documents(plan: Plan) -> dict[tuple[int, ...], list[Recipient]]:
+    """Who gets the same documents: their archive and their copies are made once."""
+    found: dict[tuple[int, ...], list[Recipient]] = {}
+    for recipient, positions in plan.boxes:
+        found.setdefault(positions, []).append(recipient)
+    return found
 
 
 def released(case: Case, plan: Plan, reservation: Reservation) -> tuple[Mail, ...]:

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from facade import knowledge
 from facade.api.exchange import _check_size, parse_json
 from facade.domain.errors import InvalidInput
+from facade.domain.layout import Layout
+from facade.mail import pdf_copy
 from facade.translation import attachment, fhir_xml
+from facade.translation.cda_layout import pdf_or_layout
 from facade.translation.cda_read import check_against, read_header, unwrap
 from facade.translation.consent_in import check_consent, read_consent
 from facade.translation.consent_tables import ConsentTables
@@ -24,6 +27,7 @@ from facade.translation.submission_in import read_submission_bundle
 from facade.translation.submission_set_in import SubmissionContext, read_submission_set
 from facade.translation.validation import validate_resource
 from tests.support.api import cda
+from tests.support.cda import narrative
 from tests.support.fuzzing import check, restructured, spoiled
 from tests.support.translation import DOCTOR, NOW, PATIENT, RULES, Json, author, context, entry, publication, tables
 
@@ -189,3 +193,29 @@ def test_cda(data: bytes) -> None:
     problems: list[object] = []
     check(lambda: problems.extend(check_against(read_header(data), entry())), InvalidInput, secrets=SECRETS)
     assert not [secret for secret in SECRETS if secret in repr(problems)]
+
+
+LAID_OUT = [
+    *CDAS,
+    narrative(
+        f"""<paragraph styleCode="Bold">{NAME}<br/>a<sup>2</sup><footnote ID="n">b</footnote></paragraph>
+        <list listType="ordered"><item>c<linkHtml href="https://d.fr">d</linkHtml></item></list>
+        <table><caption>e</caption><thead><tr><th colspan="2">f</th></tr></thead><tfoot><tr><td>g</td></tr></tfoot>
+        <tbody><tr><td rowspan="2" align="right">h</td><td>i</td></tr><tr><td>j</td></tr></tbody></table>
+        <renderMultiMedia referencedObject="m"/>""",
+        """<entry><observationMedia ID="m"><value mediaType="image/gif" representation="B64"
+        >R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=</value></observationMedia></entry>""",
+    ),
+]
+
+
+def _lay_out(data: bytes) -> None:
+    found = pdf_or_layout(data)
+    if isinstance(found, Layout):
+        assert pdf_copy.write(found).startswith(b"%PDF-")
+
+
+@EXAMPLES
+@given(restructured(*LAID_OUT) | spoiled(*LAID_OUT))
+def test_the_copy_of_a_cda(data: bytes) -> None:
+    check(lambda: _lay_out(data), InvalidInput, secrets=SECRETS)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from tests.support.api import LETTER, TraceBook, submission, typed
+from tests.support.api import LETTER, TraceBook, cda, cda_document, oid, submission, typed
+from tests.support.cda import in_order, pages
 from tests.support.demo import MASKS, RunningDemo, codes_of, pdf
 from tests.support.mail import (
     RIM,
@@ -79,6 +80,66 @@ def test_a_document_reaches_a_colleague_with_its_archive_and_its_copy(demo: Runn
         "XDM/1.0/DDM+CR ou fiche de consultation ou de visite PAT-TROIS DOMINIQUE"
     )
     assert (message["X-MSS-INS"], message["X-MSS-CODECDA"], message["X-MSS-MES"]) == ("O", "11488-4", None)
+
+
+def _structured(demo: RunningDemo, text: str, **changes: Any) -> dict[str, Any]:
+    unique_id = oid()
+    section = f"<component><section><title>Motif</title><text>{text}</text></section></component>"
+    content = cda(demo.patients["adult"]["value"], unique_id, body=f"<structuredBody>{section}</structuredBody>")
+    return cda_document(demo, content, unique_id, **changes)
+
+
+def _copies(demo: RunningDemo, to: str) -> list[bytes]:
+    return [each for mail in received(demo, to) for name, each in attachments(mail).items() if name.endswith(".pdf")]
+
+
+def test_a_structured_cda_is_sent_with_a_copy_that_says_what_its_sections_say(demo: RunningDemo) -> None:
+    to = box()
+    table = "<table><tr><th>Température</th><td>38,5 °C ≥ la veille</td></tr></table>"
+    document = demo.post(WRITER, "/DocumentReference", _structured(demo, f"Toux sèche{table}"))
+    assert document.status_code == 201, document.text
+    (sent,) = tasks_of(send(demo, READER, document.json()["id"], recipients=[to]))
+    assert business(settled(demo, READER, sent["id"])) == "sent"
+    (page,) = pages(*_copies(demo, to))
+    matricule = demo.patients["adult"]["value"]
+    said = ["Consultation", matricule, "Motif", "Toux sèche", "Température", "38,5 °C ≥ la veille", "Page 1 / 1"]
+    assert in_order(said, page) is None
+    original = demo.call(READER, "GET", f"/Binary/{document.json()['id']}", headers={"Accept": "application/xml"})
+    package = archive(attachments(received(demo, to)[0])["IHE_XDM.zip"])
+    assert package["IHE_XDM/SUBSET01/DOC00001.XML"] == original.content
+
+
+def test_a_copy_that_would_leave_something_out_is_not_sent_and_says_where(demo: RunningDemo) -> None:
+    to = box()
+    document = demo.post(WRITER, "/DocumentReference", _structured(demo, "Toux ☑ fièvre")).json()
+    answer = send(demo, WRITER, document["id"], recipients=[to])
+    assert (answer.status_code, codes_of(answer)) == (422, ["mail.copy-character"])
+    (issue,) = answer.json()["issue"]
+    assert issue["expression"] == ["ClinicalDocument.component.structuredBody.component[0].section.text"]
+    for told in ("U+2611", document["masterIdentifier"]["value"].removeprefix("urn:oid:")):
+        assert told in issue["details"]["text"]
+    assert "fièvre" not in answer.text
+    assert received(demo, to) == []
+
+
+def test_a_publication_whose_copy_cannot_be_made_is_not_published(demo: RunningDemo) -> None:
+    asked = [{"url": SEND_TO, "valueUrl": f"mailto:{box()}"}]
+    picture = '<renderMultiMedia referencedObject="ailleurs"/>'
+    sent = len(demo.log())
+    answer = demo.post(WRITER, "/DocumentReference", _structured(demo, picture, extension=asked))
+    assert (answer.status_code, codes_of(answer)) == (422, ["mail.copy-media"])
+    assert not [line for line in demo.log()[sent:] if line["transaction"].startswith("TD2")]
+
+
+def test_a_text_has_a_copy_too_and_a_body_of_another_kind_is_refused(demo: RunningDemo) -> None:
+    to = box()
+    text = demo.publish(WRITER, "adult", b"Hb\t12,3 g/dL\nK  4,1", content_type="text/plain")["id"]
+    (sent,) = tasks_of(send(demo, WRITER, text, recipients=[to]))
+    settled(demo, WRITER, sent["id"])
+    (page,) = pages(*_copies(demo, to))
+    assert in_order(["Hb", "12,3 g/dL", "K", "4,1"], page) is None
+    rich = demo.publish(WRITER, "adult", rb"{\rtf1 texte}", content_type="text/rtf")["id"]
+    assert codes_of(send(demo, WRITER, rich, recipients=[to])) == ["mail.no-pdf"]
 
 
 _LOCAL = ("id", "registryObject", "classifiedObject", "lid", "home", "status")
