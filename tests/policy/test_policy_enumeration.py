@@ -131,7 +131,7 @@ def test_every_new_document(name: str) -> None:
     caller, count = CALLERS[name].toward(PATIENT), 0
     for (state, age), secret in product(STATES, (False, True)):
         words, given = {"state": state, "age": age}, {"secret": secret}
-        record, around = dossier(**words), context(**given)
+        record, around = dossier(state=state, age=age), context(secret=secret)
         for act, (about_document, entry) in product(sorted(SENDING), documents()):
             answer = decide_new(tables(), caller, Act(act), record, entry, around, PATIENT, SETTINGS)
             wanted = of_new_document(name, act, words, given, about_document)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
@@ -75,10 +75,13 @@ def _opened(minutes: float, record: str, **changes: object) -> Usage:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-RETRIEVED, REFUSED = {"act": "retrieve", "document": "d"}, {"reading": False, "refused": True}
-BRIS, CENTRE_15 = {"purpose": "bris_de_glace"}, {"purpose": "centre_15"}
+Changes = Mapping[str, str | bool]
+RETRIEVED: Changes = {"act": "retrieve", "document": "d"}
+REFUSED: Changes = {"reading": False, "refused": True}
+BRIS: Changes = {"purpose": "bris_de_glace"}
+CENTRE_15: Changes = {"purpose": "centre_15"}
 # (why, criterion, what is special about the use, whether it counts)
-SINGLE: list[tuple[str, str, dict[str, object], bool]] = [
+SINGLE: list[tuple[str, str, Changes, bool]] = [
     ("a record opened", "records-in-an-hour", {}, True),
     ("a record opened by breaking the glass too", "records-in-an-hour", BRIS, True),
     ("regulation has a criterion of its own", "records-in-an-hour", CENTRE_15, False),
@@ -86,10 +89,10 @@ SINGLE: list[tuple[str, str, dict[str, object], bool]] = [
     ("a refusal", "refusals", REFUSED, True),
     ("what was let through is no refusal", "refusals", {}, False),
     ("a document retrieved", "whole-record", RETRIEVED, True),
-    ("a retrieval refused", "whole-record", RETRIEVED | REFUSED, False),
-    ("a document read about, not retrieved", "whole-record", RETRIEVED | {"act": "read"}, False),
-    ("a document found, not retrieved", "whole-record", RETRIEVED | {"act": "search"}, False),
-    ("a retrieval of nothing", "whole-record", RETRIEVED | {"document": ""}, False),
+    ("a retrieval refused", "whole-record", {**RETRIEVED, **REFUSED}, False),
+    ("a document read about, not retrieved", "whole-record", {**RETRIEVED, "act": "read"}, False),
+    ("a document found, not retrieved", "whole-record", {**RETRIEVED, "act": "search"}, False),
+    ("a retrieval of nothing", "whole-record", {**RETRIEVED, "document": ""}, False),
     ("a colleague's record", "colleagues", {"colleague": True}, True),
     ("that of a colleague one treats", "colleagues", {"colleague": True, "treating": True}, False),
     ("that of a patient", "colleagues", {}, False),
@@ -104,7 +107,7 @@ SINGLE: list[tuple[str, str, dict[str, object], bool]] = [
 
 
 @pytest.mark.parametrize("case", SINGLE, ids=lambda case: f"{case[1]}-{case[0]}".replace(" ", "-"))
-def test_what_counts(case: tuple[str, str, dict[str, object], bool]) -> None:
+def test_what_counts(case: tuple[str, str, Changes, bool]) -> None:
     _, criterion, changes, counts = case
     found = list(examine([_one(criterion, 1)], [_opened(0, "r", **changes)], usual=USUAL))
     assert [each.count for each in found] == ([1] if counts else [])
