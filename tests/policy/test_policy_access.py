@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from facade.domain.document import Author, Coded, DocumentEntry, Person
 from facade.domain.dossier import Dossier, Traits
 from facade.knowledge import rows
 from facade.policy.access import AccessTables, decide, homologation_warning, precheck, trace_visible, visible
-from facade.policy.days import legal_day
+from facade.policy.days import legal_day, legal_time
 from facade.policy.origin import origin
 from facade.policy.question import Question
 from facade.policy.reading import Reader
@@ -65,6 +66,14 @@ def test_the_legal_day_agrees_with_the_time_zone_database(year: int) -> None:
             for hour in (0, 1, 21, 22, 23):
                 moment = datetime(year, month, day, hour, 30, tzinfo=UTC)
                 assert legal_day(moment) == moment.astimezone(paris).date()
+
+
+@pytest.mark.parametrize("year", range(2020, 2040))
+def test_the_legal_time_changes_when_that_of_the_time_zone_database_does(year: int) -> None:
+    paris = ZoneInfo("Europe/Paris")
+    for month, day, hour in product((3, 10), range(24, 32), range(24)):
+        for moment in (begins := datetime(year, month, day, hour, tzinfo=UTC), begins - timedelta(seconds=1)):
+            assert legal_time(moment) == moment.astimezone(paris).replace(tzinfo=None)
 
 
 def test_a_time_without_a_zone_is_an_error_of_the_caller() -> None:
