@@ -192,4 +192,4 @@ def _changed(before: str, after: str) -> str:
         lines, mutated = lines[1:], mutated[1:]
     while lines and mutated and lines[-1] == mutated[-1]:
         lines, mutated = lines[:-1], mutated[:-1]
-    return "\n".join(" ".join(line.strip() for line in side) for side in (lines, mutated))
+    return "\n".join(" ".join(" ".join(side).split()) for side in (lines, mutated))
