@@ -100,6 +100,7 @@ SINGLE: list[tuple[str, str, Changes, bool]] = [
     ("the glass broken", "break-the-glass", BRIS, True),
     ("regulation breaks no glass", "break-the-glass", CENTRE_15, False),
     ("nor does the day's work", "break-the-glass", {}, False),
+    ("nor does what names no purpose", "break-the-glass", {"purpose": ""}, False),
     ("regulation", "regulation", CENTRE_15, True),
     ("breaking the glass is no regulation", "regulation", BRIS, False),
     ("nor is the day's work", "regulation", {}, False),
@@ -111,6 +112,13 @@ def test_what_counts(case: tuple[str, str, Changes, bool]) -> None:
     _, criterion, changes, counts = case
     found = list(examine([_one(criterion, 1)], [_opened(0, "r", **changes)], usual=USUAL))
     assert [each.count for each in found] == ([1] if counts else [])
+
+
+def test_neither_who_nor_whose_record_is_in_what_a_log_would_print() -> None:
+    use = _opened(0, "whose-record", person="who", document="which-document")
+    (found,) = examine([_one("records-in-an-hour", 1)], [use], usual=USUAL)
+    for printed in (repr(use), repr(found)):
+        assert not any(private in printed for private in ("who", "whose-record", "which-document"))
 
 
 def test_each_refusal_counts_and_each_document_once() -> None:
