@@ -15,7 +15,9 @@ from facade.domain.document import Author, Coded, DocumentEntry, Person
 from facade.domain.dossier import Dossier, Traits
 from facade.knowledge import rows
 from facade.policy.access import AccessTables, decide, homologation_warning, precheck, trace_visible, visible
+from facade.policy.caller_rules import refuse_caller
 from facade.policy.days import legal_day, legal_time
+from facade.policy.document_rules import Judge
 from facade.policy.origin import origin
 from facade.policy.question import Question
 from facade.policy.reading import Reader
@@ -191,6 +193,16 @@ def with_right(act: str, actor: str, cell: str) -> AccessTables:
     return AccessTables.from_rows(changed)
 
 
+def test_a_reason_is_asked_for_where_the_table_asks_for_one() -> None:
+    def without(table: str) -> list[Row]:
+        found = [dict(row) for row in rows(table)]
+        return [row | {"reason": "no"} for row in found] if table.endswith("emergency.csv") else found
+
+    silent = Case("doctor", "search", {}, {"purpose": "bris_de_glace", "reason": ""})
+    assert silent.decide().rule == "emergency.reason-missing"
+    assert silent.decide(AccessTables.from_rows(without)).rule == "emergency.bris-de-glace"
+
+
 def test_what_nothing_permits_is_refused_even_where_a_right_is_written_by_mistake() -> None:
     answer = Case("structure", "search").decide(with_right("search", "structure", "yes"))
     assert (answer.permits, answer.rule) == (False, "default.nothing-matches")
@@ -252,6 +264,36 @@ def test_a_trace_of_a_document_its_reader_sees_is_shown() -> None:
         document_visible=True,
     )
     assert seen
+
+
+def test_a_structure_reads_no_trace_even_where_a_right_is_written_by_mistake() -> None:
+    def mistaken(table: str) -> list[Row]:
+        found = [dict(row) for row in rows(table)]
+        rights = [row for row in found if (row.get("act"), row.get("actor")) == ("read-traces", "doctor")]
+        return found + [row | {"actor": "structure"} for row in rights]
+
+    structure, known, treated = CALLERS["structure"], AccessTables.from_rows(mistaken), dossier(treating=True)
+    around = (context(), PATIENT, settings())
+    assert decide(known, structure, Act.READ_TRACES, treated, None, *around).permits
+    for person in (structure.id, OTHER):
+        assert not trace_visible(
+            known,
+            structure,
+            treated,
+            *around,
+            person_id=person,
+            secret=False,
+            about_document=False,
+            document_visible=False,
+        )
+
+
+def test_each_rule_holds_where_the_one_before_it_was_not_asked() -> None:
+    known, around = tables(), (context(), PATIENT, settings())
+    unturned = Question(known, CALLERS["unpaired"], known.acts[Act.SEARCH], *around)
+    assert refuse_caller(unturned, None) == "caller.not-paired"
+    no_right = Question(known, CALLERS["patient"], known.acts[Act.HIDE_FROM_PATIENT], *around)
+    assert Judge(no_right, dossier(), "act.hide-from-patient").rule(document("patient")) == "default.nothing-matches"
 
 
 def test_a_reader_without_a_column_sees_nothing() -> None:
