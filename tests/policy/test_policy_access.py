@@ -13,15 +13,9 @@ import pytest
 from facade.domain.access import Act, Context, Purpose
 from facade.domain.document import Author, Coded, DocumentEntry, Person
 from facade.domain.dossier import Dossier, Traits
-from facade.knowledge import rows
-from facade.policy.access import AccessTables, decide, homologation_warning, precheck, trace_visible, visible
-from facade.policy.caller_rules import refuse_caller
+from facade.policy.access import decide, homologation_warning, precheck, trace_visible, visible
 from facade.policy.days import legal_day, legal_time
-from facade.policy.document_rules import Judge
 from facade.policy.origin import origin
-from facade.policy.question import Question
-from facade.policy.reading import Reader
-from facade.policy.rows import Row
 from tests.support.policy import (
     CALLERS,
     ME,
@@ -167,6 +161,20 @@ def test_a_list_keeps_its_order_and_loses_what_is_hidden() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["doctor", "nurse", "coordinator", "patient"])
+@pytest.mark.parametrize("purpose", ["normal", "bris_de_glace"])
+def test_of_a_list_each_is_judged_as_if_it_were_alone(name: str, purpose: str) -> None:
+    caller, around = CALLERS[name].toward(PATIENT), (context(purpose=purpose), PATIENT, settings())
+    codes = product(("11502-2", "ATTEST-RESID", "68599-0"), ("10", "42", "90"))
+    entries = [
+        document(by, flags, type_code=type_code, class_code=class_code)
+        for (type_code, class_code), by, flags in product(codes, ("me", "other", "patient"), ((), ("MASQUE_PS",)))
+    ]
+    alone = [(entry, decide(tables(), caller, Act.SEARCH, dossier(), entry, *around)) for entry in entries]
+    shown = visible(tables(), caller, dossier(), entries, *around)
+    assert shown == [(entry, decision) for entry, decision in alone if decision.permits]
+
+
 def test_a_refused_record_shows_an_empty_list() -> None:
     entries = [document("me")]
     assert visible(tables(), DOCTOR, dossier(state="closed"), entries, context(), PATIENT, settings()) == []
@@ -178,39 +186,6 @@ def test_a_caller_that_nobody_turned_towards_the_patient_is_turned_here() -> Non
     unturned = CALLERS["unpaired"]
     rule = decide(tables(), unturned, Act.SEARCH, dossier(), None, context(), PATIENT, settings()).rule
     assert rule == "caller.not-paired"
-
-
-def with_right(act: str, actor: str, cell: str) -> AccessTables:
-    """The tables with another cell written for this actor, by mistake."""
-
-    def changed(table: str) -> list[Row]:
-        found = [dict(row) for row in rows(table)]
-        for row in found:
-            if table.endswith("rights.csv") and (row["act"], row["actor"]) == (act, actor):
-                row["cell"] = cell
-        return found
-
-    return AccessTables.from_rows(changed)
-
-
-def test_a_reason_is_asked_for_where_the_table_asks_for_one() -> None:
-    def without(table: str) -> list[Row]:
-        found = [dict(row) for row in rows(table)]
-        return [row | {"reason": "no"} for row in found] if table.endswith("emergency.csv") else found
-
-    silent = Case("doctor", "search", {}, {"purpose": "bris_de_glace", "reason": ""})
-    assert silent.decide().rule == "emergency.reason-missing"
-    assert silent.decide(AccessTables.from_rows(without)).rule == "emergency.bris-de-glace"
-
-
-def test_what_nothing_permits_is_refused_even_where_a_right_is_written_by_mistake() -> None:
-    answer = Case("structure", "search").decide(with_right("search", "structure", "yes"))
-    assert (answer.permits, answer.rule) == (False, "default.nothing-matches")
-
-
-def test_a_right_that_says_nothing_of_whose_documents_gives_none() -> None:
-    answer = Case("doctor", "mask", document={"by": "me"}).decide(with_right("mask", "doctor", "if-not-objected"))
-    assert (answer.permits, answer.rule) == (False, "right.not-author")
 
 
 def test_two_thousand_documents_are_judged_in_a_blink() -> None:
@@ -264,42 +239,6 @@ def test_a_trace_of_a_document_its_reader_sees_is_shown() -> None:
         document_visible=True,
     )
     assert seen
-
-
-def test_a_structure_reads_no_trace_even_where_a_right_is_written_by_mistake() -> None:
-    def mistaken(table: str) -> list[Row]:
-        found = [dict(row) for row in rows(table)]
-        rights = [row for row in found if (row.get("act"), row.get("actor")) == ("read-traces", "doctor")]
-        return found + [row | {"actor": "structure"} for row in rights]
-
-    structure, known, treated = CALLERS["structure"], AccessTables.from_rows(mistaken), dossier(treating=True)
-    around = (context(), PATIENT, settings())
-    assert decide(known, structure, Act.READ_TRACES, treated, None, *around).permits
-    for person in (structure.id, OTHER):
-        assert not trace_visible(
-            known,
-            structure,
-            treated,
-            *around,
-            person_id=person,
-            secret=False,
-            about_document=False,
-            document_visible=False,
-        )
-
-
-def test_each_rule_holds_where_the_one_before_it_was_not_asked() -> None:
-    known, around = tables(), (context(), PATIENT, settings())
-    unturned = Question(known, CALLERS["unpaired"], known.acts[Act.SEARCH], *around)
-    assert refuse_caller(unturned, None) == "caller.not-paired"
-    no_right = Question(known, CALLERS["patient"], known.acts[Act.HIDE_FROM_PATIENT], *around)
-    assert Judge(no_right, dossier(), "act.hide-from-patient").rule(document("patient")) == "default.nothing-matches"
-
-
-def test_a_reader_without_a_column_sees_nothing() -> None:
-    for name in ("structure", "application"):
-        question = Question.of(tables(), CALLERS[name], Act.READ, context(), PATIENT, settings())
-        assert Reader(question, dossier()).rule(document("me")) == "default.nothing-matches"
 
 
 def test_a_trace_never_tells_of_a_document_its_reader_may_not_see() -> None:
