@@ -22,7 +22,6 @@ from tests.support.policy import (
     OTHER,
     PATIENT,
     STRANGER,
-    Case,
     author,
     context,
     document,
@@ -181,10 +180,12 @@ def test_a_refused_record_shows_an_empty_list() -> None:
 
 
 def test_a_caller_that_nobody_turned_towards_the_patient_is_turned_here() -> None:
-    answer = Case("representative-as-patient", "read", {"age": "minor"}, {}, {"flags": ["INVISIBLE_PATIENT"]})
-    assert answer.decide().rule == "masking.representative.hidden-from-patient"
+    around = (context(), PATIENT, settings())
+    parent, secret = CALLERS["representative-as-patient"], document(flags=("INVISIBLE_REPRESENTANTS_LEGAUX",))
+    rule = decide(tables(), parent, Act.READ, dossier(age="minor"), secret, *around).rule
+    assert rule == "masking.representative.secret-of-minor"
     unturned = CALLERS["unpaired"]
-    rule = decide(tables(), unturned, Act.SEARCH, dossier(), None, context(), PATIENT, settings()).rule
+    rule = decide(tables(), unturned, Act.SEARCH, dossier(), None, *around).rule
     assert rule == "caller.not-paired"
 
 
