@@ -88,7 +88,7 @@ class Judge:
         return self._permit if _of_structure(self._question, document) else Rule.RIGHT_NOT_REPLACEABLE
 
     def _corrects_own(self, document: DocumentEntry) -> bool:
-        """Annexe 3 hides its own document from nobody but a blocked author."""
+        """Whether it is its author: Annexe 3 hides one's own document in one case, when one is blocked."""
         made_by = origin(self._question.tables, document, self._question.patient)
         own = made_by is Origin.PROFESSIONAL and document.has_author(self._question.caller.id)
         return own and _denial(self._question, self._reader.rule(document)) is None

@@ -41,7 +41,7 @@ class Reader:
         self._question = question
         self._treating = dossier.treating_doctor
         self._column = _column(question, dossier)
-        self._permit = professional_permit(question, dossier)
+        self._permit = professional_permit(question, dossier) if question.professional else ""
         self._annexed: dict[tuple[str, bool, bool, bool], str | None] = {}
         self._habilitations: dict[tuple[str, str], str | None] = {}
 
