@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from tests.mail.test_mail_sending import WRITER, box, halted
 from tests.mail.test_mail_submission import TOKEN, token_endpoint
 from tests.support.demo import RunningDemo
 from tests.support.dovecot import OWNER, Dovecot, dovecot, needs_dovecot
+from tests.support.listening import listening
 from tests.support.mail import business, reason, settled, task
 from tests.support.mail_reports import dsn, mdn
 
@@ -188,23 +189,10 @@ class _TokenInfo(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@contextmanager
-def token_info() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), _TokenInfo)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @needs_dovecot
 @pytest.mark.parametrize(("token", "comes_in"), [(TOKEN, True), ("another", False)])
 def test_a_box_is_opened_by_its_token_and_by_no_other(pki: Pki, token: str, *, comes_in: bool) -> None:
-    with token_info() as told, dovecot(pki, tokens=told) as server, token_endpoint(token) as (source, asked):
+    with listening(_TokenInfo) as told, dovecot(pki, tokens=told) as server, token_endpoint(token) as (source, asked):
         settings = config(pki, server.implicit, auth="xoauth2", certificate=None, key=None, token=source)
         reports = ReportBox(settings)
         for _ in range(2):
