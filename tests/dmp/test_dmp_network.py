@@ -298,6 +298,13 @@ def test_faults_inside_multipart_and_answers_outside_it_are_understood(server: D
     publish(gateway)
 
 
+def test_an_answer_of_two_types_is_not_believed(server: DmpServer, gateway: SoapGateway) -> None:
+    """Attack: of two Content-Types whoever stands between reads one, and the facade the other."""
+    two = {"Content-Type": 'multipart/related; boundary="other"'}
+    server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), headers=two)
+    assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
+
+
 def test_a_document_is_sent_in_slices_that_each_have_their_time(server: DmpServer, gateway: SoapGateway) -> None:
     content = b"<a>" + b"QUJD" * 500_000 + b"</a>"
     body = MultipartBody(b"<x/>", [Part("d", "text/xml", Content.of(content))], action="a")

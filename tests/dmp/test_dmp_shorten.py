@@ -93,7 +93,7 @@ def _strange(draw: st.DrawFn) -> str:
     """An entry with something between two of its tags that seems to make a signature of it, or that is lost with it."""
     text, more = draw(_entries()), draw(st.sampled_from(_LOOK_ALIKES + _WITHIN))
     places = [found.start() for found in _BETWEEN.finditer(text)]
-    place = draw(st.sampled_from(places))
+    place: int = draw(st.sampled_from(places))
     return text[:place] + more + text[place:]
 
 
