@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import ssl
 import uuid
 from http.client import HTTPResponse
 from typing import cast
@@ -50,11 +51,12 @@ class _Response(HTTPResponse):
         """Read the head."""
         stream = self.fp
         lines = _Lines(stream)
-        self.fp = cast("io.BufferedReader", lines)
+        self.fp = shown = cast("io.BufferedReader", lines)
         try:
             super().begin()
         finally:
-            self.fp = stream
+            if self.fp is shown:  # none where what came was no answer
+                self.fp = stream
         if lines.multipart:
             # Where it was: of a head that breaks off before it, it is no part.
             kinds = self.headers.get_all("Content-Type", [])
@@ -65,6 +67,12 @@ class _Response(HTTPResponse):
 
 class _Connection(HTTPSConnection):
     response_class = _Response
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it may be used again: nothing came behind the last answer, which would be taken for the next."""
+        unread = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()
+        return super().is_connected and not unread
 
 
 class Pool(HTTPSConnectionPool):

@@ -27,6 +27,7 @@ def _read(kind: type[HTTPResponse], sent: bytes) -> tuple[object, ...]:
     try:
         response.begin()
     except HTTPException as error:
+        response.close()
         return type(error), error.args
     fields = [(name.lower(), value) for name, value in response.headers.items()]
     headers = sorted(fields, key=lambda field: field[0])  # of one name in their order
@@ -66,6 +67,7 @@ def _read(kind: type[HTTPResponse], sent: bytes) -> tuple[object, ...]:
         _STATUS + b"X: y\r\n" * 200 + _MTOM + b"\r\n",
         _STATUS + _MTOM,
         _MTOM + _STATUS,
+        b"not HTTP\r\n" + _STATUS + _LENGTH + b"\r\nab",
         b"",
     ],
 )

@@ -34,6 +34,7 @@ Make = Callable[..., SoapGateway]
 AFTER_SENDING: dict[str, tuple[Respond, str]] = {
     "html": (lambda _: HTML, "dmp.answer-invalid"),
     "empty": (lambda _: Reply(b""), "dmp.answer-invalid"),
+    "no status line": (lambda _: Reply(raw=b"not HTTP\r\n\r\n"), "dmp.connection-lost"),
     "not soap": (lambda _: Reply(b"<x/>"), "dmp.answer-invalid"),
     "no body": (lambda seen: Reply(envelope("", seen.message_id)), "dmp.answer-invalid"),
     "soap 1.1": (
@@ -235,6 +236,16 @@ def test_one_connection_serves_many_requests_also_after_an_error(server: DmpServ
         unavailable(find, gateway)
         find(gateway)
     assert len(connections) == 1
+
+
+def test_what_comes_behind_an_answer_is_not_the_next(server: DmpServer, gateway: SoapGateway) -> None:
+    """Attack: a fault, which need not say what it answers, is sent along with the answer to somebody else."""
+    fault = envelope(answers.fault("env:Sender", "behind", "env:DMPClosed"), None)
+    head = f"HTTP/1.1 500 X\r\nContent-Type: application/soap+xml\r\nContent-Length: {len(fault)}\r\n\r\n".encode()
+    long = answers.search("<!--" + "x" * 40_000 + "-->")
+    server.respond = lambda seen: Reply(envelope(long, seen.message_id), behind=(head + fault) * 20)
+    for _ in range(4):
+        find(gateway)
 
 
 def test_cookies_of_the_dmp_are_not_kept(server: DmpServer, gateway: SoapGateway) -> None:
