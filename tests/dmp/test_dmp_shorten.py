@@ -91,7 +91,8 @@ def _entries(draw: st.DrawFn) -> str:
 @st.composite
 def _strange(draw: st.DrawFn) -> str:
     """An entry with something between two of its tags that seems to make a signature of it, or that is lost with it."""
-    text, more = draw(_entries()), draw(st.sampled_from(_LOOK_ALIKES + _WITHIN))
+    text: str = draw(_entries())
+    more: str = draw(st.sampled_from(_LOOK_ALIKES + _WITHIN))
     places = [found.start() for found in _BETWEEN.finditer(text)]
     place: int = draw(st.sampled_from(places))
     return text[:place] + more + text[place:]

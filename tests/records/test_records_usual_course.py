@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ _AT = st.integers(0, 5)
 _STEPS = st.lists(
     st.tuples(st.just("reserve"), _SENDING, _REQUESTS, _LOTS)
     | st.tuples(st.just("stored"), _AT, _LOTS, st.booleans())
-    | st.tuples(st.sampled_from(["failed", "unknown", "given up"]), _AT)
+    | st.tuples(st.sampled_from(["failed", "unknown"]), _AT)
+    | st.tuples(st.just("given up"))
     | st.tuples(st.just("withdrawn"), st.integers(1, 3)),
     min_size=1,
     max_size=14,
@@ -80,20 +81,23 @@ class _Ledger:
         if kind == "reserve":
             return self._reserve(*given)
         if kind == "withdrawn":
-            return self._ledger.withdrawn(to_send(given[0]).unique_id, now=self._now)
-        if not self._made:
-            return None
-        made = self._made[given[0] % len(self._made)]
-        if kind == "stored":
-            known = {one.unique_id: f"known-{one.unique_id}" for one in made.documents} if given[2] else {}
-            return self._ledger.mark_stored(made.id, known, now=self._now, lot=given[1])
-        if kind == "given up":
+            self._ledger.withdrawn(to_send(given[0]).unique_id, now=self._now)
+        elif kind == "given up":
             self._now += timedelta(minutes=6)
-            return None
-        ends = self._ledger.mark_failed if kind == "failed" else self._ledger.mark_unknown
-        return ends(made.id, now=self._now)
+        elif self._made:
+            self._ends(kind, self._made[given[0] % len(self._made)], *given[1:])
+        return None
 
-    def rows(self) -> list[list[Mapping[str, object]]]:
+    def _ends(self, kind: str, made: Reservation, lot: str = "", named: bool = False) -> None:
+        if kind == "stored":
+            known = {one.unique_id: f"known-{one.unique_id}" for one in made.documents} if named else {}
+            self._ledger.mark_stored(made.id, known, now=self._now, lot=lot)
+        elif kind == "failed":
+            self._ledger.mark_failed(made.id, now=self._now)
+        else:
+            self._ledger.mark_unknown(made.id, now=self._now)
+
+    def rows(self) -> list[list[dict[str, Any]]]:
         places = {made.id: place for place, made in enumerate(self._made)}
         with self.database.reading() as connection:
             lots = [dict(row) for row in connection.execute(select(submissions)).mappings()]
