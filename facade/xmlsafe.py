@@ -65,7 +65,8 @@ def parse(
 def _refuse_prolog(raw: Buffer) -> None:
     """Refuse before libxml2 sees it: with ``huge_text`` an entity in an attribute would be expanded without bound."""
     encoding = _ENCODING.match(raw)
-    if encoding and encoding.group(1).lower() not in _ENCODINGS:
+    # A NUL that early is how libxml2 knows UTF-16 and UCS-4 without a byte order mark.
+    if bytes(raw[1:2]) == b"\0" or (encoding and encoding.group(1).lower() not in _ENCODINGS):
         raise UnsafeXml("the encoding is not one of UTF-8, ASCII, ISO-8859-1, ISO-8859-15, windows-1252")
     prolog = _MISC.match(raw)
     start = prolog.end() if prolog else 0

@@ -28,6 +28,9 @@ def test_only_encodings_that_spell_a_doctype_alike() -> None:
     assert parse("<?xml version='1.0' encoding='ISO-8859-1'?><a>é</a>".encode("latin-1")).text == "é"
     with pytest.raises(UnsafeXml):
         parse(b"<?xml version='1.0' encoding='utf-7'?><a/>")
+    for encoding in ("utf-16-le", "utf-32-le"):
+        with pytest.raises(UnsafeXml):
+            parse("<?xml version='1.0'?><a/>".encode(encoding))
 
 
 def test_size() -> None:

@@ -16,19 +16,27 @@ from facade.domain.content import Buffer
 
 _PREFIX = rb"(?:[\w.-]+:)?"
 _START = re.compile(rb"<(" + _PREFIX + rb"ExtrinsicObject)\s[^<>]*[\"']\s*>\s*")
+# The other attributes of a slot, which may hold quotes of the other kind: never a namespace, and not more than it has.
+_ATTRIBUTES = rb"(?:\s+(?!xmlns)[\w.:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*')){0,3}?"
 _SLOT = re.compile(
-    rb"<(" + _PREFIX + rb"Slot)\s[^<>]*?\bname\s*=\s*[\"']languageCode[\"'][^<>]*>\s*"
-    rb"<(" + _PREFIX + rb"ValueList)>\s*<(" + _PREFIX + rb"Value)>\s*" + re.escape(xds.SIGNATURE_LANGUAGE.encode())
-    + rb"\s*</\3>\s*</\2>\s*</\1\s*>"
+    rb"<(" + _PREFIX + rb")Slot" + _ATTRIBUTES + rb"\s+name\s*=\s*(?:\"languageCode\"|'languageCode')" + _ATTRIBUTES
+    + rb"\s*>\s*<(" + _PREFIX + rb"ValueList)>\s*<(" + _PREFIX + rb"Value)>\s*"
+    + re.escape(xds.SIGNATURE_LANGUAGE.encode()) + rb"\s*</\3>\s*</\2>\s*</\1Slot\s*>"
 )  # fmt: skip
+# Objects that are read wherever they are. An institution may be an Association.
+_OTHERS = (b"RegistryPackage", b"Association", b"ObjectRef")
+_OTHER = re.compile(rb"<" + _PREFIX + rb"(?:" + rb"|".join(_OTHERS) + rb")\b")
 _MARKS = (b"!", b"?")
-_NAME, _OBJECT, _CLASSIFICATION = b"languageCode", b"ExtrinsicObject", b"Classification"
+_NAME, _OBJECT = b"languageCode", b"ExtrinsicObject"
+# What belongs together is near: nothing is looked for from one end of a message to the other, again and again.
+_TAG, _ENTRY = 256, 32 * 1024
 
 
 def without_signatures(message: Buffer) -> Buffer:
     """The same SOAP message with its lot signatures shortened, or ``message`` itself where there is none.
 
-    ``ebrim_read`` understands the two alike. Nothing is judged here: what is not well-formed stays so.
+    Whoever reads the registry objects of a well-formed one understands the two alike. Nothing is judged here: what is
+    not well-formed is found by the parser, unless it is in what was left out.
     """
     if isinstance(message, memoryview) or _has_more_than_tags(message):
         return message
@@ -54,20 +62,40 @@ def _signatures(message: bytes | bytearray) -> Iterator[tuple[int, tuple[int, in
     end = 0
     at = message.find(_NAME)
     while at >= 0:
-        slot = _SLOT.match(message, message.rfind(b"<", end, at))
-        found = slot and _around(message, slot.span(), end)
+        slot = _SLOT.match(message, message.rfind(b"<", max(end, at - _TAG), at))
+        found = slot and _around(message, slot, end)
         if slot and found:
             yield found[0], slot.span(), found[1]
             end = found[1]
         at = message.find(_NAME, at + len(_NAME))
 
 
-def _around(message: bytes | bytearray, slot: tuple[int, int], after: int) -> tuple[int, int] | None:
+def _around(message: bytes | bytearray, slot: re.Match[bytes], after: int) -> tuple[int, int] | None:
     """The end of the start tag and the beginning of the end tag of the one entry the slot is a child of."""
-    start = _START.match(message, message.rfind(b"<", after, message.rfind(_OBJECT, after, slot[0])))
-    if start is None or message.find(_CLASSIFICATION, start.end(), slot[0]) >= 0:
+    after = max(after, slot.start() - _ENTRY)
+    start = _START.match(message, message.rfind(b"<", after, message.rfind(_OBJECT, after, slot.start())))
+    # Of one namespace: that of the entry, in which both are declared alike.
+    if start is None or start[1] != slot[1] + _OBJECT or not _is_closed(message, start.end(), slot.start()):
         return None
     # The next tag of an entry is its end tag, or there are entries within entries.
     opening = b"</" + start[1]
-    end = message.find(_OBJECT, slot[1]) + len(_OBJECT) - len(opening)
-    return (start.end(), end) if message.startswith(opening, max(end, 0)) else None
+    end = message.find(_OBJECT, slot.end(), slot.end() + _ENTRY) + len(_OBJECT) - len(opening)
+    if not message.startswith(opening, max(end, 0)) or _has_others(message, start.end(), end):
+        return None
+    return start.end(), end
+
+
+def _has_others(message: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether there are other objects between the two."""
+    # A name is found many times faster than an expression, and seldom there.
+    named = any(message.find(name, start, end) >= 0 for name in _OTHERS)
+    return named and _OTHER.search(message, start, end) is not None
+
+
+def _is_closed(message: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether every element that begins between the two also ends there, beyond doubt: in a slot or two, none is empty.
+
+    In a message of nothing but tags each ``<`` begins one; ``/>`` may also stand in an attribute.
+    """
+    tags, closing = message.count(b"<", start, end), message.count(b"</", start, end)
+    return tags == 2 * closing and message.find(b"/>", start, end) < 0

@@ -149,7 +149,9 @@ class HttpClient:
 
     def _read(self, response: BaseHTTPResponse, *, unknown: bool) -> HttpAnswer:
         kind = response.headers.get("Content-Type", "")
-        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        coded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
+        # Of two types nobody can tell which is meant, nor who of those on the way reads which (RFC 9110, 5.3 and 8.3).
+        if coded or len(response.headers.getlist("Content-Type")) > 1:
             raise DmpUnavailable("dmp.answer-invalid", outcome_unknown=unknown, status=str(response.status))
         if response.status in _BUSY and "xml" not in kind and "multipart" not in kind:
             raise DmpUnavailable("dmp.busy", outcome_unknown=unknown, retry_after=_retry_after(response))

@@ -17,7 +17,7 @@ from facade.domain.errors import FacadeError, Problem
 from facade.records.dialects import Dialect, Lock, connect, in_turn
 from facade.records.prepared import Cursor, Prepared, Values
 from facade.records.schema import trace_head
-from facade.records.together import Together
+from facade.records.together import OneAtFault, Together
 
 Result = TypeVar("Result")
 
@@ -39,8 +39,12 @@ class RecordsUnavailable(FacadeError):
         self.cause = cause
 
 
-class Collided(RecordsUnavailable):
+class Collided(RecordsUnavailable, OneAtFault):
     """Two transactions were in each other's way and this one was undone: it may be tried again at once."""
+
+
+class Unwritable(RecordsUnavailable, OneAtFault):
+    """A value that the database does not take: what PostgreSQL says of a NUL or of a text that is too long."""
 
 
 class Database:
@@ -232,6 +236,8 @@ def _trouble_named(driver: DBAPIModule) -> Iterator[None]:
     except driver.IntegrityError as error:
         # A unique row that another transaction wrote between the look and the insert of a prepared one.
         raise Collided(_code_of(error)) from None
+    except driver.DataError as error:
+        raise Unwritable(_code_of(error)) from None
     except driver.Error as error:
         kind = Collided if getattr(error, "sqlstate", None) in _COLLISIONS else RecordsUnavailable
         raise kind(_code_of(error)) from None

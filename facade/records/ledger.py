@@ -139,7 +139,10 @@ def release(connection: Connection, submission_id: str) -> None:
 
 
 def revive(connection: Connection, submission_id: str) -> None:
-    """Make a released reservation stand in the way again, where nobody has taken its place since."""
+    """Make a released reservation stand in the way again, where nobody has taken its place since.
+
+    A document that was withdrawn stands in nobody's way.
+    """
     document = publications.c
     try:
         with connection.begin_nested():
@@ -148,7 +151,7 @@ def revive(connection: Connection, submission_id: str) -> None:
             )
             connection.execute(
                 update(publications)
-                .where(document.submission_id == submission_id)
+                .where(document.submission_id == submission_id, document.withdrawn_at.is_(None))
                 .values(live_unique_id=document.unique_id, live_content=document.content)
             )
     except IntegrityError:

@@ -42,7 +42,8 @@ class UsualCourse:
         self._same_key = database.prepare(select(_lot.id).where(_lot.key_digest == bindparam("key")).limit(1))
         self._write_lot = database.prepare(insert(submissions))
         self._write_document = database.prepare(insert(publications))
-        self._state = database.prepare(select(_lot.state).where(_lot.id == _MINE))
+        # FOR UPDATE: nobody gives it up between the look and the note.
+        self._state = database.prepare(select(_lot.state).where(_lot.id == _MINE).with_for_update())
         self._settle = database.prepare(_SETTLE)
         self._settle_as = database.prepare(_SETTLE.values(lot=bindparam("known_lot", type_=_lot.lot.type)))
         self._known = database.prepare(_KNOWN)

@@ -18,6 +18,10 @@ Result = TypeVar("Result")
 _MOST = 100  # what one transaction takes, so that nobody else's waits long
 
 
+class OneAtFault(Exception):
+    """Trouble of the database with one write, not with the others of its transaction."""
+
+
 class _Job(Generic[Result]):
     """One write: what it does, and what became of it."""
 
@@ -25,9 +29,9 @@ class _Job(Generic[Result]):
         self.write = write
         self.done = False
         self._found: list[Result] = []
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
 
-    def ends(self, *found: Result, error: BaseException | None = None) -> None:
+    def ends(self, *found: Result, error: Exception | None = None) -> None:
         """It was written, or was not."""
         self._found, self._error, self.done = list(found), error, True
 
@@ -50,7 +54,8 @@ class Together:
         """What ``write`` returns, once it is durable. It touches nothing but its cursor: it may be run twice.
 
         Raises what it raises (the writes of others are not undone for it), what the transaction raises, and
-        TimeoutError when ``patience`` seconds were not enough to be begun.
+        TimeoutError when ``patience`` seconds were not enough to be begun, or when the thread that wrote was stopped
+        (KeyboardInterrupt, SystemExit).
         """
         job: _Job[Result] = _Job(write)
         with self._lock:
@@ -61,7 +66,7 @@ class Together:
             self._turn.acquire()  # somebody is writing it
         try:
             while not job.done:
-                self._write(self._next())
+                self._lead(self._next())
         finally:
             self._turn.release()
         return job.result()
@@ -78,6 +83,18 @@ class Together:
             jobs, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             return jobs
 
+    def _lead(self, jobs: Sequence[_Job[object]]) -> None:
+        if not jobs:
+            raise TimeoutError("whoever took this write was stopped")
+        try:
+            self._write(jobs)
+        except BaseException:
+            # It is this thread that is stopped: the others are told, and go on.
+            for job in jobs:
+                if not job.done:
+                    job.ends(error=TimeoutError("whoever was writing this was stopped"))
+            raise
+
     def _write(self, jobs: Sequence[_Job[object]]) -> None:
         writing = False
         found: list[object] = []
@@ -87,10 +104,11 @@ class Together:
                     writing = True
                     found.append(job.write(cursor))
                     writing = False
-        except BaseException as error:  # noqa: BLE001 - whoever waits for this must hear of it
+        except Exception as error:  # noqa: BLE001 - whoever waits for this must hear of it
             # A mistake in one undoes all: each is tried by itself. Where the database is the trouble, all have it; and
             # a transaction whose end failed may have been made.
-            if writing and len(jobs) > 1 and not isinstance(error, FacadeError):
+            of_one = isinstance(error, OneAtFault) or not isinstance(error, FacadeError)
+            if writing and len(jobs) > 1 and of_one:
                 for job in jobs:
                     self._write([job])
                 return

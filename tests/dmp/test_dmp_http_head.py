@@ -27,8 +27,10 @@ def _read(kind: type[HTTPResponse], sent: bytes) -> tuple[object, ...]:
     try:
         response.begin()
     except HTTPException as error:
+        response.close()
         return type(error), error.args
-    headers = sorted((name.lower(), value) for name, value in response.headers.items())
+    fields = [(name.lower(), value) for name, value in response.headers.items()]
+    headers = sorted(fields, key=lambda field: field[0])  # of one name in their order
     return response.status, response.length, response.chunked, response.will_close, headers, response.read()
 
 
@@ -42,14 +44,30 @@ def _read(kind: type[HTTPResponse], sent: bytes) -> tuple[object, ...]:
         _STATUS + _LENGTH + b'Content-Type: multipart/related;\r\n\tboundary="a b"\r\n\r\nab',
         _STATUS + _LENGTH + b"Content-Type: text/xml\r\n" + _MTOM + b"\r\nab",
         _STATUS + _LENGTH + _MTOM + _MTOM.replace(b"uuid:1", b"uuid:2") + b"\r\nab",
+        _STATUS + _LENGTH + _MTOM + b"Content-Type: text/xml\r\n\r\nab",
         _STATUS + _LENGTH + b"Content-Type: text/xml; a=multipart/related\r\n\r\nab",
+        # What is no field: all that comes after it is no head.
+        _STATUS + b"not a field\r\n" + _MTOM + _LENGTH + b"\r\nab",
+        _STATUS + _LENGTH + b"not a field\r\n" + _MTOM + b"\r\nab",
+        _STATUS + b" folded\r\n" + _LENGTH + _MTOM + b"\r\nab",
+        _STATUS + _LENGTH + b": no name\r\n" + _MTOM + b"\r\nab",
+        _STATUS + _LENGTH + b"X: y\rContent-Type: text/xml\r\n" + _MTOM + b"\r\nab",
+        _STATUS + _LENGTH + _MTOM.replace(b":", b" :") + b"\r\nab",
+        _STATUS + _LENGTH + b" \r\n" + _MTOM + b"\r\nab",
+        _STATUS + _LENGTH + _MTOM + b" \r\n\r\nab",
+        _STATUS + _LENGTH + _MTOM + b"Content-Type: application/x-kept-back\r\n\r\nab",
         _STATUS + _MTOM + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
         _STATUS + _MTOM + b"Connection: close\r\n\r\nab",
         b"HTTP/1.1 100 Continue\r\n\r\n" + _STATUS + _MTOM + _LENGTH + b"\r\nab",
+        b"HTTP/1.1 100 Continue\r\n" + _MTOM + b"\r\n" + _STATUS + b"Content-Type: text/xml\r\n" + _LENGTH + b"\r\nab",
+        b"HTTP/1.1 100 Continue\r\n" + _MTOM + b"\r\n" + _STATUS + _LENGTH + b"\r\nab",
+        b"HTTP/1.1 100 Continue\r\n" + _MTOM + b"\r\n" + _STATUS + _MTOM.replace(b"1", b"2") + _LENGTH + b"\r\nab",
+        b"HTTP/1.1 103 Early Hints\r\n" + _MTOM + b"\r\n" + _STATUS + _LENGTH + b"\r\nab",
         _STATUS + _MTOM.rstrip() + b";" + b"x" * 70_000 + b"\r\n" + _LENGTH + b"\r\nab",
         _STATUS + b"X: y\r\n" * 200 + _MTOM + b"\r\n",
         _STATUS + _MTOM,
         _MTOM + _STATUS,
+        b"not HTTP\r\n" + _STATUS + _LENGTH + b"\r\nab",
         b"",
     ],
 )

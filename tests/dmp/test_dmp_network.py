@@ -34,6 +34,7 @@ Make = Callable[..., SoapGateway]
 AFTER_SENDING: dict[str, tuple[Respond, str]] = {
     "html": (lambda _: HTML, "dmp.answer-invalid"),
     "empty": (lambda _: Reply(b""), "dmp.answer-invalid"),
+    "no status line": (lambda _: Reply(raw=b"not HTTP\r\n\r\n"), "dmp.connection-lost"),
     "not soap": (lambda _: Reply(b"<x/>"), "dmp.answer-invalid"),
     "no body": (lambda seen: Reply(envelope("", seen.message_id)), "dmp.answer-invalid"),
     "soap 1.1": (
@@ -237,6 +238,16 @@ def test_one_connection_serves_many_requests_also_after_an_error(server: DmpServ
     assert len(connections) == 1
 
 
+def test_what_comes_behind_an_answer_is_not_the_next(server: DmpServer, gateway: SoapGateway) -> None:
+    """Attack: a fault, which need not say what it answers, is sent along with the answer to somebody else."""
+    fault = envelope(answers.fault("env:Sender", "behind", "env:DMPClosed"), None)
+    head = f"HTTP/1.1 500 X\r\nContent-Type: application/soap+xml\r\nContent-Length: {len(fault)}\r\n\r\n".encode()
+    long = answers.search("<!--" + "x" * 40_000 + "-->")
+    server.respond = lambda seen: Reply(envelope(long, seen.message_id), behind=(head + fault) * 20)
+    for _ in range(4):
+        find(gateway)
+
+
 def test_cookies_of_the_dmp_are_not_kept(server: DmpServer, gateway: SoapGateway) -> None:
     server.respond = lambda seen: Reply(
         envelope(answers.search(), seen.message_id), headers={"Set-Cookie": "JSESSIONID=1; Path=/"}
@@ -296,6 +307,13 @@ def test_faults_inside_multipart_and_answers_outside_it_are_understood(server: D
     find(gateway)
     server.respond = answers.plain(answers.registry())
     publish(gateway)
+
+
+def test_an_answer_of_two_types_is_not_believed(server: DmpServer, gateway: SoapGateway) -> None:
+    """Attack: of two Content-Types whoever stands between reads one, and the facade the other."""
+    two = {"Content-Type": 'multipart/related; boundary="other"'}
+    server.respond = lambda seen: Reply(envelope(answers.search(), seen.message_id), headers=two)
+    assert unavailable(find, gateway).problems[0].code == "dmp.answer-invalid"
 
 
 def test_a_document_is_sent_in_slices_that_each_have_their_time(server: DmpServer, gateway: SoapGateway) -> None:

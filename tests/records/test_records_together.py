@@ -100,6 +100,44 @@ def test_a_database_that_fails_fails_for_all_and_is_not_asked_for_each(database:
     assert (stored(database), held.begun) == (["a"], 2)
 
 
+@pytest.mark.parametrize("mark", ["a", "x" * 100_000 + "\0"], ids=["twice", "not-taken"])
+def test_a_row_the_database_refuses_undoes_no_other(database: Database, write: Writes, mark: str) -> None:
+    """Attack: what one caller has written makes the traces of all the others fail."""
+    held = Held(database)
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = (held.run(pool, write(each)) for each in ("a", "b", mark, "c"))
+        held.gate.set()
+        assert first.result(30) == "a"
+        assert (others[0].result(30), others[2].result(30)) == ("b", "c")
+        refused = isinstance(others[1].exception(30), RecordsUnavailable)
+    # SQLite takes a text of any length, a NUL in it too.
+    assert stored(database) == (["a", "b", "c"] if refused else ["a", "b", "c", mark])
+    assert refused or (mark != "a" and database.engine.name == "sqlite")
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_a_thread_that_is_stopped_while_it_writes_stops_no_other(
+    database: Database, write: Writes, stop: type[BaseException]
+) -> None:
+    """It alone is stopped; whoever it wrote for is told that nothing was written, and nothing is."""
+    held = Held(database)
+    stops = iter([stop])
+
+    def stopped(_cursor: Cursor) -> str:
+        for each in stops:
+            raise each
+        return "again"
+
+    with ThreadPoolExecutor(8) as pool:
+        first, *others = (held.run(pool, each) for each in (write("a"), write("b"), stopped, write("c")))
+        held.gate.set()
+        assert first.result(30) == "a"
+        heard = sorted(type(each.exception(30)).__name__ for each in others)
+        assert heard == sorted([stop.__name__, "TimeoutError", "TimeoutError"])
+        assert held.run(pool, write("d")).result(30) == "d"
+    assert stored(database) == ["a", "d"]
+
+
 def test_whoever_cannot_wait_longer_leaves_and_is_not_written_later(database: Database, write: Writes) -> None:
     held = Held(database)
     with ThreadPoolExecutor(2) as pool:

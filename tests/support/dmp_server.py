@@ -118,7 +118,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer. ``cut`` sends only so many bytes of the body, ``hang_up`` closes without a word."""
+    """What to answer. ``cut`` sends only so many bytes of the body, ``hang_up`` closes without a word.
+
+    ``behind`` is sent after the body, and ``raw`` instead of everything else.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -129,6 +132,8 @@ class Reply:
     hang_up: bool = False
     chunked: bool = False
     piece: int = 1000
+    behind: bytes = b""
+    raw: bytes = b""
 
 
 def envelope(body: str, relates_to: str | None, *, root_tag: str = "Envelope") -> bytes:
@@ -217,6 +222,10 @@ class DmpServer:
         if reply.hang_up:
             handler.close_connection = True
             return
+        if reply.raw:
+            handler.wfile.write(reply.raw)
+            handler.close_connection = True
+            return
         handler.send_response(reply.status)
         handler.send_header("Content-Type", reply.content_type)
         for name, value in reply.headers.items():
@@ -231,7 +240,7 @@ class DmpServer:
             return
         handler.send_header("Content-Length", str(len(reply.body)))
         handler.end_headers()
-        handler.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+        handler.wfile.write((reply.body if reply.cut is None else reply.body[: reply.cut]) + reply.behind)
         if reply.cut is not None:
             handler.close_connection = True
 
