@@ -28,7 +28,7 @@ class Intention:
         self.id = ""
         self._services = services
         self._heard_of = services.clock()
-        self._declared: set[tuple[str, str]] = set()
+        self._declared: set[tuple[str, str, str]] = set()
 
     def declare(self, traces: Sequence[Trace]) -> None:
         """Keep the traces of what is about to be done, those that are not kept yet; durable when this returns.
@@ -37,7 +37,7 @@ class Intention:
         the act is then not done. Raises RuntimeError where there is nothing: an act is judged before it is done.
         """
         now = self._services.clock()
-        new = [trace for trace in traces if (trace.act, trace.document) not in self._declared]
+        new = [trace for trace in traces if _key(trace) not in self._declared]
         if new:
             self._write(new)
         elif not self._declared:
@@ -56,12 +56,16 @@ class Intention:
         except Exception as error:
             # Whatever the storage says; the cause stays in the exception chain.
             raise FacadeError(Problem("trace.intent-unavailable"), retry_after=_RETRY_AFTER) from error
-        self._declared |= {(trace.act, trace.document) for trace in traces}
+        self._declared |= {_key(trace) for trace in traces}
 
     def _renew(self) -> None:
         # Where that cannot be written the act goes on all the same: its intents are old only much later.
         with suppress(RecordsUnavailable):
             self._services.intents.renew(self.id, now=self._services.clock())
+
+
+def _key(trace: Trace) -> tuple[str, str, str]:
+    return trace.act, trace.document, trace.document_unique_id
 
 
 def settle_intents(services: Services) -> None:

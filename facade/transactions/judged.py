@@ -27,12 +27,20 @@ class Judged:
         """That of its document, empty for the record."""
         return self.document.logical_id if self.document else ""
 
+    @property
+    def unique_id(self) -> str:
+        """That of its document, empty for the record."""
+        return self.document.unique_id if self.document else ""
+
+
+_Key = tuple[Act, str, str]
+
 
 class Judgements:
     """The judgements of one act, in the order they came: the last one on each act and document."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Act, str], Judged] = {}
+        self._found: dict[_Key, Judged] = {}
 
     def __iter__(self) -> Iterator[Judged]:
         return iter(self._found.values())
@@ -43,8 +51,9 @@ class Judgements:
     def note(self, judged: Judged) -> None:
         """Keep a judgement; one on a document stands for the one on its record before it."""
         if judged.document is not None:
-            self._found.pop((judged.act, ""), None)
-        self._found[judged.act, judged.logical_id] = judged
+            self._found.pop((judged.act, "", ""), None)
+        # By both: a DMP may give two documents one logical id.
+        self._found[judged.act, judged.logical_id, judged.unique_id] = judged
 
     def clear(self) -> None:
         """Forget them: the act is another one."""
