@@ -27,7 +27,7 @@ from facade.mail.pdf_pages import MAX_PAGES, Page, Paginator, TooManyPages
 from facade.mail.pdf_pictures import MAX_IMAGE_BYTES, TooLarge, Unreadable
 from facade.mail.pdf_rules import Rule, Rules
 from facade.mail.pdf_strips import Mark, Strip
-from facade.mail.pdf_tables import MAX_COLUMNS
+from facade.mail.pdf_tables import MAX_CELL_LINES, MAX_COLUMNS, TooManyLines
 
 COPY = (
     "Copie mise en page par le logiciel de l'expéditeur à partir du document CDA : l'essentiel de son en-tête et le "
@@ -79,6 +79,8 @@ def _refusals(place: str) -> Iterator[None]:
         raise _too_large(place, "bytes of images", MAX_IMAGE_BYTES) from None
     except TooManyPages:
         raise _too_large(place, "pages", MAX_PAGES) from None
+    except TooManyLines:
+        raise _too_large(place, "lines of cells", MAX_CELL_LINES) from None
     except Unreadable:
         raise InvalidInput.of("mail.copy-media", place, media="image ?") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import struct
 import subprocess
 import sys
 import threading
@@ -47,6 +48,15 @@ def image(kind: str = "PNG", mode: str = "RGB", size: tuple[int, int] = (40, 20)
     made = io.BytesIO()
     Image.new(mode, size).save(made, kind, **options)
     return made.getvalue()
+
+
+def endless_tiff(pages: int) -> bytes:
+    """A TIFF of so many pages of one pixel, each of which names the next one."""
+    made, size = b"II*\x00" + struct.pack("<I", 8), 2 + 4 * 12 + 4
+    for page in range(1, pages + 1):
+        tags = b"".join(struct.pack("<HHII", tag, 4, 1, 8 if tag == 273 else 1) for tag in (256, 257, 273, 279))
+        made += struct.pack("<H", 4) + tags + struct.pack("<I", 8 + page * size if page < pages else 0)
+    return made
 
 
 def shown(data: bytes) -> bytes:
@@ -246,6 +256,7 @@ def test_the_pages_of_a_tiff_are_all_shown() -> None:
             image("GIF", save_all=True, append_images=[Image.new("RGB", (40, 20), "red")]),
             "mail.copy-media",
         ),
+        ("pages without end in a small file", endless_tiff(5_000), "mail.copy-media"),
         ("an image that unpacks to much", image("PNG", "1", size=(11_000, 11_000)), "mail.copy-too-large"),
         ("an image that unpacks to gigabytes", image("PNG", "1", size=(40_000, 20_000)), "mail.copy-too-large"),
     ],
@@ -300,6 +311,15 @@ def test_characters_that_show_nothing_are_left_out_and_accents_apart_are_joined(
             "columns without end, by cells that reach down",
             "<table>" + "<tr><td rowspan='99'>a</td></tr>" * 51 + "</table>",
         ),
+        (
+            "a line for every character, with borders around fifty cells beside it",
+            f"<table><tr><td>{chr(0x2028) * 6_000}a</td>{'<td>a</td>' * 49}</tr></table>",
+        ),
+        (
+            "fifty cells that are not there, in row after row",
+            f"<table><tr>{'<td>a</td>' * 50}</tr>{'<tr><td>a</td></tr>' * 5_000}</table>",
+        ),
+        ("lines without end, by a character", f"<paragraph>{chr(0x2028) * 100_000}a</paragraph>"),
     ],
 )
 def test_what_no_page_has_room_for_is_refused(attack: str, text: str) -> None:
