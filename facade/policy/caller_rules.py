@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from facade.domain.access import Act, Purpose
-from facade.domain.caller import CallerKind
+from facade.domain.caller import Caller, CallerKind
 from facade.domain.dossier import Dossier
 from facade.policy.preload_rules import refuse_preload
 from facade.policy.question import Question
+from facade.policy.rows import EmergencyRow
 from facade.policy.vocabulary import Rule
 
 
@@ -63,18 +64,16 @@ def _suspended(question: Question) -> str | None:
 
 
 def _purpose(question: Question) -> str | None:
-    if question.emergency is None:
+    emergency = question.emergency
+    if emergency is None:
         return None if question.context.purpose is Purpose.NORMAL else Rule.NOTHING_MATCHES
     if not question.professional:
         return Rule.PROFESSIONALS_ONLY
-    return _regulation(question) or _stated(question)
+    return _regulation(emergency, question.caller) or _stated(emergency, question)
 
 
-def _regulation(question: Question) -> str | None:
+def _regulation(emergency: EmergencyRow, caller: Caller) -> str | None:
     """Regulation is for the regulating doctor of the centre 15 only."""
-    emergency, caller = question.emergency, question.caller
-    if emergency is None:
-        return None
     if emergency.regulator and not caller.regulator:
         return Rule.NOT_A_REGULATOR
     if emergency.professions and caller.profession not in emergency.professions:
@@ -84,10 +83,9 @@ def _regulation(question: Question) -> str | None:
     return None
 
 
-def _stated(question: Question) -> str | None:
+def _stated(emergency: EmergencyRow, question: Question) -> str | None:
     """An emergency is stated in words, and does not outlast its time."""
-    emergency = question.emergency
-    if emergency is not None and emergency.reason and not question.context.reason.strip():
+    if emergency.reason and not question.context.reason.strip():
         return Rule.REASON_MISSING
     return Rule.EMERGENCY_EXPIRED if _expired(question) else None
 

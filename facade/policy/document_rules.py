@@ -88,11 +88,10 @@ class Judge:
         return self._permit if _of_structure(self._question, document) else Rule.RIGHT_NOT_REPLACEABLE
 
     def _corrects_own(self, document: DocumentEntry) -> bool:
+        """Whether it is its author: Annexe 3 hides one's own document in one case, when one is blocked."""
         made_by = origin(self._question.tables, document, self._question.patient)
         own = made_by is Origin.PROFESSIONAL and document.has_author(self._question.caller.id)
-        if own and self._question.blocked(self._dossier):
-            return _denial(self._question, self._reader.rule(document)) is None
-        return own
+        return own and _denial(self._question, self._reader.rule(document)) is None
 
 
 def _denial(question: Question, rule: str) -> str | None:

@@ -14,7 +14,6 @@ from facade.domain.document import Coded
 from facade.domain.obligations import Duty, Exclusion, Ground, Obligation, Obligations
 
 Row = Mapping[str, str]
-_YES = "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class ObligationTables:
         types: dict[tuple[str, str], tuple[_Line, ...]] = {}
         for named in rows("documents/obligation_types.csv"):
             key = named["type_code"], named["type_oid"]
-            certain = named["verified"] == _YES
+            certain = _yes(named, "verified")
             found = [row for row in rows("documents/obligations.csv") if row["document"] == named["document"]]
             types[key] = (*types.get(key, ()), *(_line(row, excuses, certain) for row in found))
         contradicts = {row["code"]: row["contradicts"] for row in contexts if row["contradicts"]}
@@ -97,12 +96,16 @@ def _line(row: Row, contexts: Mapping[str, frozenset[Duty]], certain: bool) -> _
         basis=row["basis"],
         text=row["text"],
         since=date.fromisoformat(row["in_force"]),
-        already=row["already"] == _YES,
+        already=_yes(row, "already"),
         unless=excluded,
         note_fr=row["note_fr"],
         note_en=row["note_en"],
-        verified=certain and row["verified"] == _YES,
+        verified=certain and _yes(row, "verified"),
     )
     last = date.fromisoformat(row["applies_until"]) if row["applies_until"] else date.max
-    duties = frozenset(duty for duty in Duty if row[duty.value] == _YES)
+    duties = frozenset(duty for duty in Duty if _yes(row, duty.value))
     return _Line(ground, duties, (date.fromisoformat(row["applies_from"]), last))
+
+
+def _yes(row: Row, column: str) -> bool:
+    return row[column] == "yes"

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from facade.domain.document import DocumentEntry
 from facade.domain.dossier import Dossier
-from facade.domain.masking import Flag
 from facade.policy.question import ADULT, Question
 from facade.policy.reading import never_shown
 from facade.policy.vocabulary import Rule
-
-_SECRET = Flag.HIDDEN_FROM_REPRESENTATIVES
 
 
 def mask_against_sending(question: Question, dossier: Dossier, document: DocumentEntry) -> str | None:
     """The rule by which this document does not go to that class of mailboxes; None for acts that send nothing.
 
-    A connexion secrète to a minor's box counts as the minor's mask: the message would tell of the visit.
+    A connexion secrète counts as the mask that only a minor has: a message to the minor's box would tell of the visit.
     """
     age = question.age(dossier)
     minor = age is None or age < ADULT
     for row in question.tables.sending:
-        secret = row.flag is _SECRET and row.minors_only and question.context.secret
-        if (
-            row.act is question.act.act
-            and (document.masking.has(row.flag) or secret)
-            and (minor or not row.minors_only)
-        ):
+        secret = row.minors_only and question.context.secret
+        masked = document.masking.has(row.flag) or secret
+        if row.act is question.act.act and masked and (minor or not row.minors_only):
             return row.rule
     return None
 

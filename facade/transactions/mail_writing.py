@@ -117,7 +117,7 @@ def _copy(entry: DocumentEntry, content: Content) -> bytes:
         found = pdf_or_layout(bytes(content))
         if isinstance(found, bytes):
             return found
-        from facade.mail import pdf_copy  # noqa: PLC0415 - the PDF library takes time and memory, few messages need it
+        from facade.mail.pdf import copy as pdf_copy  # noqa: PLC0415 - the PDF library takes time and memory, few messages need it
 
         return pdf_copy.write(found)
     except InvalidInput as refused:

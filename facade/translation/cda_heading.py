@@ -13,7 +13,7 @@ from facade.domain.ins import InsKind
 from facade.domain.layout import Field
 from facade.translation.cda_parties import found, label_of, party, period, person_name, text_of, when
 from facade.translation.cda_read import HL7
-from facade.translation.narrative_text import one_line
+from facade.translation.narrative.text import one_line
 
 _ROLE = "recordTarget/patientRole"
 _INS = {

@@ -17,10 +17,10 @@ from facade.domain.layout import Block, Layout, Paragraph, Picture, Run, Section
 from facade.translation import cda_heading
 from facade.translation.cda_parties import found, label_of, party, text_of
 from facade.translation.cda_read import HL7, unwrap
-from facade.translation.narrative import Narrative, number_footnotes
-from facade.translation.narrative_budget import Budget
-from facade.translation.narrative_media import Media, bytes_of, is_image, is_pdf
-from facade.translation.narrative_text import preformatted
+from facade.translation.narrative.budget import Budget
+from facade.translation.narrative.media import Media, bytes_of, is_image, is_pdf
+from facade.translation.narrative.reader import Narrative, number_footnotes
+from facade.translation.narrative.text import preformatted
 
 _PDF_COPY = "1.2.250.1.213.1.1.2.243"  # FR-Document-PDF-copie: the document as its author laid it out
 _BODY = "ClinicalDocument.component.structuredBody"

@@ -7,7 +7,7 @@ import re
 from lxml import etree
 
 from facade.translation.cda_read import HL7
-from facade.translation.narrative_text import one_line
+from facade.translation.narrative.text import one_line
 
 _TIME = re.compile(r"(\d{4})(\d{2})?(\d{2})?(\d{2})?(\d{2})?(?:\d{2})?(?:\.\d+)?([+-]\d{2})?(\d{2})?")
 _NAME_PARTS = ("prefix", "suffix", "given", "family")

@@ -8,7 +8,9 @@ import importlib
 import os
 import resource
 import shutil
+import signal
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -20,25 +22,36 @@ from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkItem, WorkResult
 
-_COPIED = ("facade", "mappings", "tests/policy", "tests/support", "pyproject.toml")
+# The tests of the policy: the copies take new ones without being told.
+TESTS = ("tests/policy", "tests/supervision/test_supervision_days.py", "tests/support")
+_COPIED = ("facade", "mappings", *TESTS, "pyproject.toml")
 # Imported once, before a mutant exists; the policy itself and its tests are imported anew for each.
-_BEFOREHAND = ("pytest", "facade.domain.access", "facade.domain.document", "facade.knowledge")
+_BEFOREHAND = ("pytest", "facade.knowledge", "facade.records.traces", "facade.translation.tables")
+_MUTATED = "facade.policy"
 # Nothing that a slow machine could fail, nothing that only costs time.
 _TIMED = "tests/policy/test_policy_access.py::test_two_thousand_documents_are_judged_in_a_blink"
+# No drawn examples: a mutant is noticed by every run or by none. Of pytest's plugins those the settings or tests name.
 _OPTIONS = (
-    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "-o", "timeout=0"),
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:unraisableexception"),
+    *("-p", "pytest_timeout", "-o", "timeout=0", "-p", "_hypothesis_pytestplugin", "-m", "not hypothesis"),
     f"--deselect={_TIMED}",
 )
-# Without the enumeration and the drawn examples, which take minutes: what only they would notice counts as survived.
-_TESTS = ("corpus", "access", "tables", "describe")
+# The enumeration takes minutes: what only it would notice counts as survived.
+_LEFT_OUT = "enumeration"
 _FIRST = {"days": "access", "origin": "access", "traces": "access", "access": "access"}
 _FIRST |= {"rows": "tables", "tables": "tables", "vocabulary": "tables"}
-_PRINTS = "describe"
+# What decides about no access: its own tests know it, and those that hold for every module. The others never call it.
+_APART = {"describe": "describe", "obligations": "obligations", "supervision": "test_supervision_days"}
+_OF_EVERY_MODULE = "tables"
 _CPU_SECONDS = 120
+_NOT_RUN = 3
+# What pytest exits with: tests failed (1), could not be collected (2), nor their conftest be imported (4). Of anything
+# else the mutant may be innocent.
+_OUTCOMES = {0: TestOutcome.SURVIVED, **dict.fromkeys((1, 2, 4), TestOutcome.KILLED)}
 
 
 class BaselineFailed(Exception):
-    """The tests fail without any mutant."""
+    """The tests fail without any mutant, or would not see one."""
 
 
 def prepared(root: Path, work: Path, workers: int) -> list[Path]:
@@ -66,15 +79,28 @@ def judged(mutants: WorkDB, copies: Sequence[Path]) -> None:
     Raises BrokenProcessPool when the tests fail in a copy without any mutant.
     """
     pending = sorted(mutants.pending_work_items, key=_place)
-    spawn = get_context("spawn")
-    places = spawn.SimpleQueue()
-    for copy in copies:
-        places.put(copy)
-    with ProcessPoolExecutor(len(copies), spawn, _settle, (places,)) as pool:
+    if not pending:
+        return
+    with _settled(copies) as pool:
         for number, (job, result) in enumerate(pool.map(_judge, pending), start=1):
             mutants.set_result(job, result)
             if number % 25 == 0 or number == len(pending):
                 print(f"{number} of {len(pending)} mutants tried", file=sys.stderr)
+    # What failed for another reason in the meantime, a full disk say, was no fault noticed.
+    with _settled(copies[:1]) as pool:
+        pool.submit(_settled_where).result()
+
+
+def _settled(copies: Sequence[Path]) -> ProcessPoolExecutor:
+    spawn = get_context("spawn")
+    places = spawn.SimpleQueue()
+    for copy in copies:
+        places.put(copy)
+    return ProcessPoolExecutor(len(copies), spawn, _settle, (places,))
+
+
+def _settled_where() -> Path:
+    return Path.cwd()
 
 
 def _place(item: WorkItem) -> tuple[str, tuple[int, int], str]:
@@ -86,8 +112,11 @@ def _settle(places: SimpleQueue[Path]) -> None:
     copy = places.get()
     os.chdir(copy)
     sys.path.insert(0, str(copy))
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in _BEFOREHAND:
         importlib.import_module(name)
+    if any(name.startswith(_MUTATED) for name in sys.modules):
+        raise BaselineFailed(f"{_MUTATED} is imported before it is mutated")
     sys.dont_write_bytecode = False
     if any(_tested(tests) is not TestOutcome.SURVIVED for tests in _stages("")):
         raise BaselineFailed(copy)
@@ -116,35 +145,44 @@ def _parses(code: str | None) -> bool:
 
 
 def _stages(module: str) -> Iterator[list[str]]:
-    """The test files, in the order in which one fails soonest. The other tests know nothing of what only prints."""
-    first = [_PRINTS] if module == _PRINTS else list(dict.fromkeys((_FIRST.get(module, "corpus"), "corpus")))
-    yield [_file(name) for name in first]
-    yield [_file(name) for name in (["tables"] if module == _PRINTS else _TESTS) if name not in first]
+    """The test files, in the order in which one fails soonest; without a module all of them."""
+    tests = _tests()
+    apart = _APART.get(module)
+    first = dict.fromkeys([apart] if apart else [_FIRST.get(module, "corpus"), "corpus"])
+    then = [_OF_EVERY_MODULE] if apart else [name for name in tests if name not in first]
+    yield [tests[name] for name in first]
+    yield [tests[name] for name in then]
 
 
-def _file(name: str) -> str:
-    return f"tests/policy/test_policy_{name}.py"
+def _tests() -> dict[str, str]:
+    """The test files by what they test."""
+    files = sorted(path for name in TESTS for path in [Path(name), *Path(name).glob("*.py")])
+    found = {path.stem.removeprefix("test_policy_"): str(path) for path in files if path.name.startswith("test_")}
+    return {name: path for name, path in found.items() if name != _LEFT_OUT}
 
 
-def _tested(files: Sequence[str]) -> TestOutcome:
-    """Run these tests in a child process. INCOMPETENT: it was stopped for want of an end."""
+def _tested(files: Sequence[str]) -> TestOutcome | None:
+    """Run these tests in a child process. INCOMPETENT: it was stopped for want of an end; None: by something else."""
     child = os.fork()
     if child == 0:
-        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+        # At the second limit it would be killed as anything may be killed, at the first it is said why.
+        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS + 10))
         said = os.open("tests.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(said, 1)
         os.dup2(said, 2)
-        code = 3
+        code = _NOT_RUN
         try:
             code = int(sys.modules["pytest"].main([*_OPTIONS, *files]))
         finally:
+            if sys.exception() is not None:
+                traceback.print_exc()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return TestOutcome.INCOMPETENT
-    return TestOutcome.SURVIVED if os.WEXITSTATUS(status) == 0 else TestOutcome.KILLED
+        return TestOutcome.INCOMPETENT if os.WTERMSIG(status) == signal.SIGXCPU else None
+    return _OUTCOMES.get(os.WEXITSTATUS(status))
 
 
 def _changed(before: str, after: str) -> str:
@@ -154,4 +192,4 @@ def _changed(before: str, after: str) -> str:
         lines, mutated = lines[1:], mutated[1:]
     while lines and mutated and lines[-1] == mutated[-1]:
         lines, mutated = lines[:-1], mutated[:-1]
-    return "\n".join(" ".join(line.strip() for line in side) for side in (lines, mutated))
+    return "\n".join(" ".join(" ".join(side).split()) for side in (lines, mutated))

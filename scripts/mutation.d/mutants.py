@@ -13,11 +13,12 @@ from pathlib import Path
 from cosmic_ray.commands import init
 from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec, WorkerOutcome, WorkResult
+from judge import TESTS
 
 Span = tuple[tuple[int, int], tuple[int, int]]
 _HERE = "scripts/mutation.d"
 _WATCHED = (
-    *("facade/policy", "facade/domain", "facade/knowledge.py", "mappings/access", "tests/policy", "tests/support"),
+    *("facade", "mappings", *TESTS),
     *("pyproject.toml", "requirements-dev.lock", f"{_HERE}/judge.py", f"{_HERE}/mutants.py"),
 )
 _SUFFIXES = (".py", ".csv", ".json", ".toml", ".lock")

@@ -27,7 +27,7 @@ def main() -> int:
     try:
         with session(ROOT, work, modules) as mutants:
             judged(mutants, copies)
-            verdict = Verdict.of(mutants, whole=not options.modules)
+            verdict = Verdict.of(mutants, modules, ROOT)
     except BrokenProcessPool:
         print(f"mutation: the tests fail without any mutant, see {copies[0]}/tests.log", file=sys.stderr)
         return 2

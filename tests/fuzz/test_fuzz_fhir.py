@@ -13,7 +13,7 @@ from facade import knowledge
 from facade.api.exchange import _check_size, parse_json
 from facade.domain.errors import InvalidInput
 from facade.domain.layout import Layout
-from facade.mail import pdf_copy
+from facade.mail.pdf import copy as pdf_copy
 from facade.translation import attachment, fhir_xml
 from facade.translation.cda_layout import pdf_or_layout
 from facade.translation.cda_read import check_against, read_header, unwrap

@@ -20,8 +20,8 @@ from pypdf import PdfReader
 
 from facade.domain.errors import InvalidInput
 from facade.domain.layout import Cell, Layout, Table
-from facade.mail.pdf_copy import COPY, write
-from facade.mail.pdf_tables import read_grid
+from facade.mail.pdf.copy import COPY, write
+from facade.mail.pdf.tables import read_grid
 from facade.translation.cda_layout import pdf_or_layout
 from tests.support.cda import in_order, narrative, pages, squeezed, structured
 from tests.support.translation import codes_of, examples

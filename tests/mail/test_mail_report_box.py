@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from tests.mail.test_mail_sending import WRITER, box, halted
 from tests.mail.test_mail_submission import TOKEN, token_endpoint
 from tests.support.demo import RunningDemo
 from tests.support.dovecot import OWNER, Dovecot, dovecot, needs_dovecot
+from tests.support.listening import listening
 from tests.support.mail import business, reason, settled, task
 from tests.support.mail_reports import dsn, mdn
 
@@ -188,23 +189,10 @@ class _TokenInfo(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@contextmanager
-def token_info() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), _TokenInfo)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @needs_dovecot
 @pytest.mark.parametrize(("token", "comes_in"), [(TOKEN, True), ("another", False)])
 def test_a_box_is_opened_by_its_token_and_by_no_other(pki: Pki, token: str, *, comes_in: bool) -> None:
-    with token_info() as told, dovecot(pki, tokens=told) as server, token_endpoint(token) as (source, asked):
+    with listening(_TokenInfo) as told, dovecot(pki, tokens=told) as server, token_endpoint(token) as (source, asked):
         settings = config(pki, server.implicit, auth="xoauth2", certificate=None, key=None, token=source)
         reports = ReportBox(settings)
         for _ in range(2):
@@ -249,6 +237,12 @@ def test_a_downgrade_that_takes_starttls_away_is_told_no_token(pki: Pki, greetin
     assert b"AUTHENTICATE" not in b"".join(heard)
 
 
+_CAPABLE = b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n"
+_SELECTED = b"* OK [UIDVALIDITY 7]\r\n* 2 EXISTS\r\nTAG OK done\r\n"
+_OPENED = (b"* PREAUTH yes\r\n", _CAPABLE, _SELECTED, _CAPABLE)
+_UNASKED = b"* 1 FETCH (FLAGS (" + b"x" * 900_000 + b"))\r\n"
+
+
 @pytest.mark.parametrize(
     "search",
     [b"* SEARCH x 2 y\r\nTAG OK done\r\n", b"TAG OK done\r\n"],
@@ -256,13 +250,24 @@ def test_a_downgrade_that_takes_starttls_away_is_told_no_token(pki: Pki, greetin
 )
 def test_a_server_that_talks_nonsense_is_asked_for_nothing_it_did_not_name(pki: Pki, search: bytes) -> None:
     context = server_context(pki.server, pki.server_key, pki.ca)
-    capable = b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n"
-    opened = (b"* PREAUTH yes\r\n", capable, b"* OK [UIDVALIDITY 7]\r\n* 2 EXISTS\r\nTAG OK done\r\n", capable)
-    replies = (*opened, search, b"* 1 FETCH (UID 2 FLAGS ())\r\nTAG OK done\r\n")
+    replies = (*_OPENED, search, b"* 1 FETCH (UID 2 FLAGS ())\r\nTAG OK done\r\n")
     with playing(*replies, context=context) as (port, _), ReportBox(config(pki, port)) as reports:
         found = reports.unread()
         assert found == (["7.2"] if b"SEARCH" in search else [])
         assert reports.beginning("7.2") == b"", "what was fetched has no body"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"* 1 FETCH (UID 2 BODY[]<0> {99999999999}\r\nx", b"* OK " + b"x" * 900_000 + b"\r\n" + _UNASKED * 40],
+    ids=["a literal of gigabytes", "lines without end"],
+)
+def test_a_server_that_says_more_than_there_is_room_for_is_not_listened_to(pki: Pki, said: bytes) -> None:
+    context = server_context(pki.server, pki.server_key, pki.ca)
+    with playing(*_OPENED, said, context=context) as (port, _), ReportBox(config(pki, port, timeout=60.0)) as reports:
+        with pytest.raises(Deferred) as told:
+            reports.beginning("7.2")
+        assert told.value.reason == "mail.connection"
 
 
 def test_a_silent_and_an_absent_server_are_tried_again_later(pki: Pki) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from facade.embedded.mailbox import Mailboxes
 from facade.embedded.pki import Pki, make_pki
 from facade.mail.config import MailConfig, TokenSource
 from facade.mail.submission import Submitter
+from tests.support.listening import listening
 
 SENDER, TO = "boite@rocheval.mssante.fr", "dr@medecin.mssante.fr"
 MESSAGE = b"Subject: x\r\n\r\n.one dot\r\n..two\r\n.\r\nend\r\n"
@@ -163,16 +164,8 @@ class _TokenEndpoint(BaseHTTPRequestHandler):
 @contextmanager
 def token_endpoint(token: str) -> Iterator[tuple[TokenSource, list[str]]]:
     asked: list[str] = []
-    handler = type("Endpoint", (_TokenEndpoint,), {"token": token, "asked": asked})
-    server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield TokenSource(f"http://127.0.0.1:{server.server_port}/token", "client", "secret", "mail"), asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(type("Endpoint", (_TokenEndpoint,), {"token": token, "asked": asked})) as url:
+        yield TokenSource(f"{url}/token", "client", "secret", "mail"), asked
 
 
 def test_xoauth2_with_a_token_asked_for_once(pki: Pki, boxes: Mailboxes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
@@ -12,20 +13,15 @@ import pytest
 from facade.domain.access import Act, Context, Purpose
 from facade.domain.document import Author, Coded, DocumentEntry, Person
 from facade.domain.dossier import Dossier, Traits
-from facade.knowledge import rows
-from facade.policy.access import AccessTables, decide, homologation_warning, precheck, trace_visible, visible
-from facade.policy.days import legal_day
+from facade.policy.access import decide, homologation_warning, precheck, trace_visible, visible
+from facade.policy.days import legal_day, legal_time
 from facade.policy.origin import origin
-from facade.policy.question import Question
-from facade.policy.reading import Reader
-from facade.policy.rows import Row
 from tests.support.policy import (
     CALLERS,
     ME,
     OTHER,
     PATIENT,
     STRANGER,
-    Case,
     author,
     context,
     document,
@@ -65,6 +61,14 @@ def test_the_legal_day_agrees_with_the_time_zone_database(year: int) -> None:
             for hour in (0, 1, 21, 22, 23):
                 moment = datetime(year, month, day, hour, 30, tzinfo=UTC)
                 assert legal_day(moment) == moment.astimezone(paris).date()
+
+
+@pytest.mark.parametrize("year", range(2020, 2040))
+def test_the_legal_time_changes_when_that_of_the_time_zone_database_does(year: int) -> None:
+    paris = ZoneInfo("Europe/Paris")
+    for month, day, hour in product((3, 10), range(24, 32), range(24)):
+        for moment in (begins := datetime(year, month, day, hour, tzinfo=UTC), begins - timedelta(seconds=1)):
+            assert legal_time(moment) == moment.astimezone(paris).replace(tzinfo=None)
 
 
 def test_a_time_without_a_zone_is_an_error_of_the_caller() -> None:
@@ -156,40 +160,33 @@ def test_a_list_keeps_its_order_and_loses_what_is_hidden() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["doctor", "nurse", "coordinator", "patient"])
+@pytest.mark.parametrize("purpose", ["normal", "bris_de_glace"])
+def test_of_a_list_each_is_judged_as_if_it_were_alone(name: str, purpose: str) -> None:
+    caller, around = CALLERS[name].toward(PATIENT), (context(purpose=purpose), PATIENT, settings())
+    codes = product(("11502-2", "ATTEST-RESID", "68599-0"), ("10", "42", "90"))
+    entries = [
+        document(by, flags, type_code=type_code, class_code=class_code)
+        for (type_code, class_code), by, flags in product(codes, ("me", "other", "patient"), ((), ("MASQUE_PS",)))
+    ]
+    alone = [(entry, decide(tables(), caller, Act.SEARCH, dossier(), entry, *around)) for entry in entries]
+    shown = visible(tables(), caller, dossier(), entries, *around)
+    assert shown == [(entry, decision) for entry, decision in alone if decision.permits]
+
+
 def test_a_refused_record_shows_an_empty_list() -> None:
     entries = [document("me")]
     assert visible(tables(), DOCTOR, dossier(state="closed"), entries, context(), PATIENT, settings()) == []
 
 
 def test_a_caller_that_nobody_turned_towards_the_patient_is_turned_here() -> None:
-    answer = Case("representative-as-patient", "read", {"age": "minor"}, {}, {"flags": ["INVISIBLE_PATIENT"]})
-    assert answer.decide().rule == "masking.representative.hidden-from-patient"
+    around = (context(), PATIENT, settings())
+    parent, secret = CALLERS["representative-as-patient"], document(flags=("INVISIBLE_REPRESENTANTS_LEGAUX",))
+    rule = decide(tables(), parent, Act.READ, dossier(age="minor"), secret, *around).rule
+    assert rule == "masking.representative.secret-of-minor"
     unturned = CALLERS["unpaired"]
-    rule = decide(tables(), unturned, Act.SEARCH, dossier(), None, context(), PATIENT, settings()).rule
+    rule = decide(tables(), unturned, Act.SEARCH, dossier(), None, *around).rule
     assert rule == "caller.not-paired"
-
-
-def with_right(act: str, actor: str, cell: str) -> AccessTables:
-    """The tables with another cell written for this actor, by mistake."""
-
-    def changed(table: str) -> list[Row]:
-        found = [dict(row) for row in rows(table)]
-        for row in found:
-            if table.endswith("rights.csv") and (row["act"], row["actor"]) == (act, actor):
-                row["cell"] = cell
-        return found
-
-    return AccessTables.from_rows(changed)
-
-
-def test_what_nothing_permits_is_refused_even_where_a_right_is_written_by_mistake() -> None:
-    answer = Case("structure", "search").decide(with_right("search", "structure", "yes"))
-    assert (answer.permits, answer.rule) == (False, "default.nothing-matches")
-
-
-def test_a_right_that_says_nothing_of_whose_documents_gives_none() -> None:
-    answer = Case("doctor", "mask", document={"by": "me"}).decide(with_right("mask", "doctor", "if-not-objected"))
-    assert (answer.permits, answer.rule) == (False, "right.not-author")
 
 
 def test_two_thousand_documents_are_judged_in_a_blink() -> None:
@@ -243,12 +240,6 @@ def test_a_trace_of_a_document_its_reader_sees_is_shown() -> None:
         document_visible=True,
     )
     assert seen
-
-
-def test_a_reader_without_a_column_sees_nothing() -> None:
-    for name in ("structure", "application"):
-        question = Question.of(tables(), CALLERS[name], Act.READ, context(), PATIENT, settings())
-        assert Reader(question, dossier()).rule(document("me")) == "default.nothing-matches"
 
 
 def test_a_trace_never_tells_of_a_document_its_reader_may_not_see() -> None:

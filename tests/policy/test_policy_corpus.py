@@ -26,6 +26,7 @@ def test_the_law_as_written(case: dict[str, Any]) -> None:
         case.get("circumstances", {}),
         case.get("document"),
         case.get("settings", {}),
+        case.get("new", False),
     ).decide()
     assert (decision.effect, decision.rule) == (case["effect"], case["rule"])
     assert case["law"] in decision.basis

@@ -11,9 +11,9 @@ import pytest
 
 from facade.domain.access import Act, Purpose
 from facade.domain.document import DocumentEntry
-from facade.policy.access import decide, precheck
+from facade.policy.access import decide, decide_new, precheck
 from facade.policy.vocabulary import Scope
-from tests.support.annexe3 import expected, of_document
+from tests.support.annexe3 import SENDING, expected, of_document, of_new_document
 from tests.support.policy import CALLERS, COUNTED, PATIENT, context, document, dossier, settings, tables
 
 NAMES = (
@@ -124,6 +124,20 @@ def test_every_document(name: str) -> None:
                 count += 1
     COUNTED["about a document"] += count
     assert count or name == "no-rpps"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_new_document(name: str) -> None:
+    caller, count = CALLERS[name].toward(PATIENT), 0
+    for (state, age), secret in product(STATES, (False, True)):
+        words, given = {"state": state, "age": age}, {"secret": secret}
+        record, around = dossier(state=state, age=age), context(secret=secret)
+        for act, (about_document, entry) in product(sorted(SENDING), documents()):
+            answer = decide_new(tables(), caller, Act(act), record, entry, around, PATIENT, SETTINGS)
+            wanted = of_new_document(name, act, words, given, about_document)
+            assert (answer.permits, answer.rule) == wanted, (act, words, given, about_document)
+            count += 1
+    COUNTED["about a new document"] += count
 
 
 def test_a_denial_about_the_record_depends_on_no_document() -> None:

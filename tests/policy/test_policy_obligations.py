@@ -125,10 +125,37 @@ def test_the_texts_of_one_line_follow_each_other_without_a_gap() -> None:
         assert [until for _, until in spans][-1] == ""
 
 
-def test_what_was_not_read_in_a_text_is_said_to_be_assumed() -> None:
-    (obligation, *_) = asked(LETTER, date(2025, 1, 1)).owed
-    assert [ground.verified for ground in obligation.grounds] == [False]
-    assert all(ground.verified for each in asked(OPERATION, date(2025, 1, 1)).owed for ground in each.grounds)
+@pytest.mark.parametrize(
+    ("code", "day", "verified"),
+    [
+        pytest.param(OPERATION, "2025-01-01", True, id="line-and-type-read"),
+        pytest.param(CERTIFICATE, "2024-01-15", False, id="type-chosen"),
+        pytest.param(IMAGING_ORDER, "2025-01-01", False, id="line-not-read"),
+        pytest.param(LETTER, "2025-01-01", False, id="neither"),
+    ],
+)
+def test_what_was_not_read_in_a_text_is_said_to_be_assumed(code: str, day: str, verified: bool) -> None:
+    found = asked(code, date.fromisoformat(day)).owed
+    assert {ground.verified for each in found for ground in each.grounds} == {verified}
+
+
+def test_a_duty_that_the_arrete_only_recalls_is_told_from_a_new_one() -> None:
+    told = {
+        (ground.document, ground.already)
+        for coded in CODES.types
+        for each in asked(coded.code, date(2025, 1, 1)).owed
+        for ground in each.grounds
+    }
+    assert told == {(f"I.{line}", False) for line in range(1, 9)} | {(f"II.{line}", True) for line in range(1, 6)}
+
+
+def test_a_duty_is_owed_whichever_others_are_not() -> None:
+    def rows(table: str) -> Sequence[dict[str, str]]:
+        found = knowledge.rows(table)
+        return [row | {"dmp": "no"} for row in found] if table.endswith("obligations.csv") else found
+
+    found = obligations(ObligationTables.from_rows(rows), CODES.types.with_code(EXIT)[0], date(2025, 1, 1), ())
+    assert duties(found) == {Duty.PROFESSIONALS, Duty.PATIENT}
 
 
 def test_a_context_nobody_knows_is_a_mistake_in_the_tables() -> None:

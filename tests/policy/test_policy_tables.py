@@ -188,4 +188,5 @@ def test_an_installation_that_decides_nothing_takes_no_citizens_and_the_known_de
         on_behalf_required=False,
         homologation_warning_days=60,
         emergency_minutes=60,
+        suspension_stops_emergencies=False,
     )

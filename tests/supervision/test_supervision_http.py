@@ -6,11 +6,10 @@ import hmac
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from facade.embedded import sample
 from facade.records.engine import open_database
 from facade.records.traces import Trace, Traces
 from tests.support.demo import RunningDemo, codes_of, pdf, running_demo
+from tests.support.listening import listening
 from tests.support.sample_days import PLANTED, STAFF, misuses, normal_day
 
 HOSPITAL = sample.HOSPITAL.id
@@ -51,19 +51,16 @@ class _Told(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def webhook() -> Iterator[ThreadingHTTPServer]:
+def webhook() -> Iterator[str]:
     _Told.bodies, _Told.signatures, _Told.refused = [], [], 0
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Told)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with listening(_Told) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory, webhook: ThreadingHTTPServer) -> Iterator[RunningDemo]:
+def watched(tmp_path_factory: pytest.TempPathFactory, webhook: str) -> Iterator[RunningDemo]:
     environment = {
-        "DMP_FACADE_SUPERVISION__WEBHOOK_URL": f"http://127.0.0.1:{webhook.server_address[1]}/alerts",
+        "DMP_FACADE_SUPERVISION__WEBHOOK_URL": f"{webhook}/alerts",
         "DMP_FACADE_SUPERVISION__WEBHOOK_SECRET": SECRET,
         "DMP_FACADE_SUPERVISION__SUSPEND": '["refusals"]',
     }

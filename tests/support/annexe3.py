@@ -289,6 +289,18 @@ def _kept_from_boxes(act: str, record: Given, given: Given, document: Given) -> 
     return "sending.patient.secret-of-minor" if secret and record["age"] != "adult" else ""
 
 
+def of_new_document(caller: str, act: str, record: Given, given: Given, document: Given) -> tuple[bool, str]:
+    """The same for sending what the caller publishes: nothing is read, so no title to the record is asked for."""
+    if _kind(caller) not in ("professional", "structure"):
+        return False, "right.not-for-this-caller"
+    if record["state"] in ("absent", "closed"):
+        return False, f"record.{record['state']}"
+    if document["status"] == "deleted":
+        return False, "document.withdrawn"
+    kept = _kept_from_boxes(act, record, given, document)
+    return (False, kept) if kept else (True, f"act.{act}")
+
+
 def _published(caller: str, record: Given, given: Given, document: Given) -> tuple[bool, str]:
     kind, flags = _kind(caller), document["flags"]
     citizen = kind not in ("professional", "structure")

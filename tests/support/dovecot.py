@@ -81,7 +81,7 @@ passdb {{
 }}
 """
 _TOKENS = """
-tokeninfo_url = {told}?token=
+tokeninfo_url = {told}/?token=
 username_attribute = box
 """
 _OURSELVES = """

@@ -16,7 +16,7 @@ from facade.domain.dossier import Authorisation, Dossier, Traits
 from facade.domain.ins import INS, InsKind, ins_key
 from facade.domain.masking import Flag, Masking
 from facade.knowledge import rows
-from facade.policy.access import AccessTables, Habilitation, PolicySettings, PreloadLimits, decide
+from facade.policy.access import AccessTables, Habilitation, PolicySettings, PreloadLimits, decide, decide_new
 
 NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
 PATIENT = INS(InsKind.TEST, "2800399351234" + f"{ins_key('2800399351234'):02d}")
@@ -207,7 +207,7 @@ def settings(
 
 @dataclass(frozen=True)
 class Case:
-    """One case in words; ``document`` None asks about the record."""
+    """One case in words; ``document`` None asks about the record, ``new`` about one that its caller publishes."""
 
     caller: str
     act: str
@@ -215,16 +215,15 @@ class Case:
     circumstances: Mapping[str, Any] = field(default_factory=dict)
     document: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    new: bool = False
 
     def decide(self, with_tables: AccessTables | None = None) -> Decision:
         """What the engine answers."""
-        return decide(
-            with_tables or tables(),
-            CALLERS[self.caller].toward(PATIENT),
-            Act(self.act),
-            dossier(**self.record),
-            None if self.document is None else document(**self.document),
-            context(**self.circumstances),
-            PATIENT,
-            settings(**self.settings),
-        )
+        known = with_tables or tables()
+        caller, act, record = CALLERS[self.caller].toward(PATIENT), Act(self.act), dossier(**self.record)
+        entry = None if self.document is None else document(**self.document)
+        around = (context(**self.circumstances), PATIENT, settings(**self.settings))
+        if self.new:
+            assert entry is not None
+            return decide_new(known, caller, act, record, entry, *around)
+        return decide(known, caller, act, record, entry, *around)

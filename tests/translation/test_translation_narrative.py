@@ -10,7 +10,7 @@ import pytest
 from facade.domain.errors import InvalidInput
 from facade.domain.layout import Align, Block, Cell, Layout, Listing, Paragraph, Picture, Run, Style, Table
 from facade.translation.cda_layout import pdf_or_layout
-from facade.translation.narrative_budget import MAX_CHARACTERS, MAX_COLUMNS, MAX_DEPTH, MAX_ELEMENTS
+from facade.translation.narrative.budget import MAX_CHARACTERS, MAX_COLUMNS, MAX_DEPTH, MAX_ELEMENTS
 from tests.support.cda import narrative, structured
 from tests.support.translation import codes_of
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from itertools import count, islice
 
 from facade.domain.layout import Align, Paragraph, Run, Style
-from facade.mail import pdf_fonts
-from facade.mail.pdf_pages import TooManyPages
-from facade.mail.pdf_rules import Rule
-from facade.mail.pdf_strips import Mark, Strip, Words
+from facade.mail.pdf import fonts
+from facade.mail.pdf.pages import TooManyPages
+from facade.mail.pdf.rules import Rule
+from facade.mail.pdf.strips import Mark, Strip, Words
 
 LEADING = 1.35
 _ASCENT = 1.0
@@ -150,7 +150,7 @@ def _cuttable(piece: str, style: Style, width: float, size: float) -> Iterator[s
 
 
 def _width(text: str, style: Style, size: float) -> float:
-    return pdf_fonts.width(text, style, _size(style, size))
+    return fonts.width(text, style, _size(style, size))
 
 
 def _size(style: Style, size: float) -> float:
@@ -164,9 +164,9 @@ def _marks(line: _Line, left: float, size: float, order: Iterator[int]) -> tuple
     for piece, style in line.pieces:
         start, actual = x, _size(style, size)
         baseline = size * _ASCENT - style.raised * size * _RISE
-        for face, text in pdf_fonts.pieces(piece, style):
+        for face, text in fonts.pieces(piece, style):
             marks.append(Words(next(order), x, baseline, face, actual, text))
-            x += pdf_fonts.width(text, replace(style, raised=0), actual)
+            x += fonts.width(text, replace(style, raised=0), actual)
         if style.underline:
             rules.append(Rule(start, baseline + 1, x - start, ink=True))
     return marks, rules

@@ -12,7 +12,7 @@ from typing import Protocol
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from facade.mail.pdf_rules import Rule
+from facade.mail.pdf.rules import Rule
 
 LIGHT = 0.93
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from facade.domain.layout import PLAIN, Block, Listing, Paragraph, Picture, Table
-from facade.mail import pdf_fonts, pdf_pictures
-from facade.mail.pdf_lines import TooNarrow, extent, ordering, paragraph, text
-from facade.mail.pdf_pictures import Frame, Room
-from facade.mail.pdf_strips import Shot, Strip
-from facade.mail.pdf_tables import MAX_CELL_LINES, Grid, TooManyLines, columns_of, read_grid, table_strips
+from facade.mail.pdf import fonts, pictures
+from facade.mail.pdf.lines import TooNarrow, extent, ordering, paragraph, text
+from facade.mail.pdf.pictures import Frame, Room
+from facade.mail.pdf.strips import Shot, Strip
+from facade.mail.pdf.tables import MAX_CELL_LINES, Grid, TooManyLines, columns_of, read_grid, table_strips
 
 _INDENT, _AFTER_MARK = 14.0, 4.0
 _GAP = 3.0
@@ -33,7 +33,7 @@ class Setter:
     def strips(self, blocks: Sequence[Block], left: float, width: float, size: float) -> list[Strip]:
         """The strips of blocks.
 
-        Raises CharacterLacking, TooNarrow, TooManyLines, TooManyPages, pdf_pictures.Unreadable, pdf_pictures.TooLarge.
+        Raises CharacterLacking, TooNarrow, TooManyLines, TooManyPages, pictures.Unreadable, pictures.TooLarge.
         """
         made: list[Strip] = []
         for number, block in enumerate(blocks):
@@ -113,10 +113,10 @@ class Setter:
 
     def _frames_of(self, block: Picture) -> list[Frame]:
         if id(block) not in self._frames:
-            self._frames[id(block)] = pdf_pictures.frames(block, self.room)
+            self._frames[id(block)] = pictures.frames(block, self.room)
         return self._frames[id(block)]
 
 
 def _indent(block: Listing, size: float) -> float:
     """How far the items of a list stand from its left: beyond its longest mark."""
-    return max(_INDENT, *(pdf_fonts.width(item.mark, PLAIN, size) + _AFTER_MARK for item in block.items))
+    return max(_INDENT, *(fonts.width(item.mark, PLAIN, size) + _AFTER_MARK for item in block.items))

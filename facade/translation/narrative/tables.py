@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from facade.domain.layout import Cell, Style, Table
-from facade.translation.narrative_style import local, styled
-from facade.translation.narrative_text import Flow
+from facade.translation.narrative.style import local, styled
+from facade.translation.narrative.text import Flow
 
 if TYPE_CHECKING:
-    from facade.translation.narrative import Narrative
+    from facade.translation.narrative.reader import Narrative
 
 _GROUPS = ("thead", "tbody", "tfoot")
 _SPAN_DIGITS = 4

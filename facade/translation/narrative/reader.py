@@ -14,12 +14,12 @@ from lxml import etree
 
 from facade.domain.layout import PLAIN, Align, Block, Item, Listing, Style
 from facade.translation.cda_read import HL7
-from facade.translation.narrative_budget import Budget
-from facade.translation.narrative_lists import marks
-from facade.translation.narrative_media import Media
-from facade.translation.narrative_style import local, styled
-from facade.translation.narrative_tables import read_table
-from facade.translation.narrative_text import Flow, shown
+from facade.translation.narrative.budget import Budget
+from facade.translation.narrative.lists import marks
+from facade.translation.narrative.media import Media
+from facade.translation.narrative.style import local, styled
+from facade.translation.narrative.tables import read_table
+from facade.translation.narrative.text import Flow, shown
 
 _ALIGNS = {"center": Align.CENTER, "right": Align.RIGHT}
 _ADDRESSES = ("http:", "https:", "mailto:", "tel:", "ftp:")

@@ -19,15 +19,15 @@ from reportlab.pdfgen.canvas import Canvas
 
 from facade.domain.errors import FacadeError, InvalidInput
 from facade.domain.layout import PLAIN, Align, Field, Layout, Paragraph, Run, Section, Style
-from facade.mail import pdf_fonts
-from facade.mail.pdf_blocks import Setter
-from facade.mail.pdf_fonts import CharacterLacking
-from facade.mail.pdf_lines import TooNarrow, text
-from facade.mail.pdf_pages import MAX_PAGES, Page, Paginator, TooManyPages
-from facade.mail.pdf_pictures import MAX_IMAGE_BYTES, TooLarge, Unreadable
-from facade.mail.pdf_rules import Rule, Rules
-from facade.mail.pdf_strips import Mark, Strip
-from facade.mail.pdf_tables import MAX_CELL_LINES, MAX_COLUMNS, TooManyLines
+from facade.mail.pdf import fonts
+from facade.mail.pdf.blocks import Setter
+from facade.mail.pdf.fonts import CharacterLacking
+from facade.mail.pdf.lines import TooNarrow, text
+from facade.mail.pdf.pages import MAX_PAGES, Page, Paginator, TooManyPages
+from facade.mail.pdf.pictures import MAX_IMAGE_BYTES, TooLarge, Unreadable
+from facade.mail.pdf.rules import Rule, Rules
+from facade.mail.pdf.strips import Mark, Strip
+from facade.mail.pdf.tables import MAX_CELL_LINES, MAX_COLUMNS, TooManyLines
 
 COPY = (
     "Copie mise en page par le logiciel de l'expéditeur à partir du document CDA : l'essentiel de son en-tête et le "
@@ -157,20 +157,20 @@ def _draw(canvas: Canvas, page: Page) -> None:
 def _foot(canvas: Canvas, identifier: str, number: str) -> None:
     for line, said in enumerate((*COPY, identifier)):
         _say(canvas, said, _LEFT, _MARGIN + _FOOT - 18 - line * 10)
-    _say(canvas, number, _RIGHT - pdf_fonts.width(number, PLAIN, _SMALL), _MARGIN + _FOOT - 38)
+    _say(canvas, number, _RIGHT - fonts.width(number, PLAIN, _SMALL), _MARGIN + _FOOT - 38)
 
 
 def _say(canvas: Canvas, said: str, left: float, baseline: float) -> None:
     x = left
-    for face, part in pdf_fonts.pieces(said, PLAIN):
+    for face, part in fonts.pieces(said, PLAIN):
         canvas.setFont(face, _SMALL)
         canvas.drawString(x, baseline, part)
-        x += pdf_fonts.width(part, PLAIN, _SMALL)
+        x += fonts.width(part, PLAIN, _SMALL)
 
 
 def _cut(said: str, size: float, width: float) -> str:
     """As much of a line as there is room for: the title and the identifier stand in full on the first page."""
     kept = said
-    while pdf_fonts.width(kept, PLAIN, size) > width:
+    while fonts.width(kept, PLAIN, size) > width:
         kept = f"{kept[: len(kept) * 3 // 4]}…"
     return kept

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from facade.mail.pdf_rules import Rule
-from facade.mail.pdf_strips import Strip, height_of
+from facade.mail.pdf.rules import Rule
+from facade.mail.pdf.strips import Strip, height_of
 
 MAX_PAGES = 200
 _LITTLE = 0.01

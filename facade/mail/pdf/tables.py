@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from facade.domain.layout import Cell, Table
-from facade.mail.pdf_lines import TooNarrow
-from facade.mail.pdf_rules import Rule
-from facade.mail.pdf_strips import Mark, Shade, Strip, height_of
+from facade.mail.pdf.lines import TooNarrow
+from facade.mail.pdf.rules import Rule
+from facade.mail.pdf.strips import Mark, Shade, Strip, height_of
 
 if TYPE_CHECKING:
-    from facade.mail.pdf_blocks import Setter
+    from facade.mail.pdf.blocks import Setter
 
 MAX_COLUMNS = 50
 MAX_CELL_LINES = 200_000  # of all tables: the lines of each row, in each of its columns
