@@ -259,7 +259,10 @@ def test_a_server_that_talks_nonsense_is_asked_for_nothing_it_did_not_name(pki: 
 
 @pytest.mark.parametrize(
     "said",
-    [b"* 1 FETCH (UID 2 BODY[]<0> {99999999999}\r\nx", b"* OK " + b"x" * 900_000 + b"\r\n" + _UNASKED * 40],
+    [
+        b"* 1 FETCH (UID 2 BODY[]<0> {99999999999}\r\nx",
+        b"* OK " + b"x" * 900_000 + b"\r\n" + _UNASKED * 40 + b"TAG OK done\r\n",
+    ],
     ids=["a literal of gigabytes", "lines without end"],
 )
 def test_a_server_that_says_more_than_there_is_room_for_is_not_listened_to(pki: Pki, said: bytes) -> None:
