@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,6 +145,23 @@ def test_a_box_that_cannot_be_visited_is_told_and_keeps_no_message_from_leaving(
         run(collecting(demo, Dovecot(9, 9, pki)), "outbox", "--once")
         assert task(demo, WRITER, task_id)["status"] == "completed"
     assert figures(demo)["failed_attempts_total", "mail.reports"] == before + 1
+
+
+def test_a_box_that_says_nothing_keeps_no_message_from_leaving_nor_its_sender_from_ending(
+    demo: RunningDemo, pki: Pki
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, halted(demo, "outbox"):
+        task_id = sent_to(demo, box("beside-silence"))
+        port = silent.getsockname()[1]
+        settings = collecting(demo, Dovecot(port, port, pki)) | {"DMP_FACADE_MAIL__TIMEOUT": "3600"}
+        sender = subprocess.Popen([sys.executable, "-m", "facade.cli", "outbox", "--once"], env=os.environ | settings)
+        try:
+            assert settled(demo, WRITER, task_id)["status"] == "completed"
+            sender.terminate()
+            assert sender.wait(30) == 0
+        finally:
+            sender.kill()
+            sender.wait()
 
 
 @needs_dovecot
