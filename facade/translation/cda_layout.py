@@ -23,6 +23,8 @@ from facade.translation.narrative.reader import Narrative, number_footnotes
 from facade.translation.narrative.text import preformatted
 
 _PDF_COPY = "1.2.250.1.213.1.1.2.243"  # FR-Document-PDF-copie: the document as its author laid it out
+_BODIES = ("structuredBody", "nonXMLBody")
+_PDF_BEGINS = 1024
 _BODY = "ClinicalDocument.component.structuredBody"
 _FILE = "ClinicalDocument.component.nonXMLBody.text"
 _PDF, _TEXT = "application/pdf", "text/plain"
@@ -36,16 +38,20 @@ def pdf_or_layout(data: Buffer) -> bytes | Layout:
     ``mail.copy-too-large``, ``mail.copy-media``, ``mail.copy-no-narrative`` for what would be left out of one.
     """
     file = unwrap(data)
+    root = _tree(data)
+    bodies = [each for name in _BODIES for each in root.iterfind(f"{HL7}component/{HL7}{name}")]
+    if len(bodies) != 1:  # of several, a copy would show one and keep the others from its reader
+        raise InvalidInput.of("mail.no-pdf", "ClinicalDocument.component")
     if file is None:
-        return _structured(_tree(data))
+        return _structured(root)
     media_type, content = file[0].partition(";")[0].strip().lower(), bytes(file[1])
-    if media_type == _PDF:
+    if media_type == _PDF and is_pdf(content[:_PDF_BEGINS].lstrip()):
         return content
     if media_type == _TEXT:
         budget = Budget()
-        return _layout(_tree(data), (_text_section(content, budget),), budget)
+        return _layout(root, (_text_section(content, budget),), budget)
     if is_image(content):
-        return _layout(_tree(data), (Section("", 0, (Picture(content),), _FILE),), Budget())
+        return _layout(root, (Section("", 0, (Picture(content),), _FILE),), Budget())
     raise InvalidInput.of("mail.no-pdf", _FILE)
 
 
@@ -54,10 +60,9 @@ def _tree(data: Buffer) -> etree._Element:
 
 
 def _structured(root: etree._Element) -> bytes | Layout:
-    bodies = root.findall(f"{HL7}component/{HL7}structuredBody")
-    if len(bodies) != 1:
+    body = found(root, "component/structuredBody")
+    if body is None:
         raise InvalidInput.of("mail.no-pdf", "ClinicalDocument.component")
-    body = bodies[0]
     joined = _joined_copy(body)
     if joined is not None:
         return joined
