@@ -24,7 +24,6 @@ from facade.translation.narrative.text import preformatted
 
 _PDF_COPY = "1.2.250.1.213.1.1.2.243"  # FR-Document-PDF-copie: the document as its author laid it out
 _BODIES = ("structuredBody", "nonXMLBody")
-_PDF_BEGINS = 1024
 _BODY = "ClinicalDocument.component.structuredBody"
 _FILE = "ClinicalDocument.component.nonXMLBody.text"
 _PDF, _TEXT = "application/pdf", "text/plain"
@@ -45,7 +44,7 @@ def pdf_or_layout(data: Buffer) -> bytes | Layout:
     if file is None:
         return _structured(root)
     media_type, content = file[0].partition(";")[0].strip().lower(), bytes(file[1])
-    if media_type == _PDF and is_pdf(content[:_PDF_BEGINS].lstrip()):
+    if media_type == _PDF:
         return content
     if media_type == _TEXT:
         budget = Budget()

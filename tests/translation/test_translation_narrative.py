@@ -347,11 +347,6 @@ def test_cells_say_what_they_are() -> None:
     assert table == Table(((Cell((Paragraph((Run("a", Style(bold=True, italic=True)),)),)),),))
 
 
-@pytest.mark.parametrize("content", [b"MZ\x90\x00 a program", b"<html><script>", b""])
-def test_a_body_that_is_only_said_to_be_a_pdf_is_not_sent_as_one(content: bytes) -> None:
-    assert refusal(unstructured("application/pdf", content)) == ["mail.no-pdf"]
-
-
 def test_a_document_of_two_bodies_has_no_copy_that_shows_one_of_them() -> None:
     document = unstructured("application/pdf", b"%PDF-1.7 x")
     other = b"<component><structuredBody/></component></ClinicalDocument>"
