@@ -49,12 +49,11 @@ def run(settings: Settings, *, once: bool = False) -> int:
         signal.signal(number, lambda *_: ended.set())
     chores = 0.0
     # In a thread of its own: a box that does not answer keeps no message from leaving.
-    collecting = threading.Thread(target=_collect, args=(services, collectors, ended), daemon=True)
+    collecting = threading.Thread(
+        target=_collect, args=(services, collectors, ended), kwargs={"once": once}, daemon=True
+    )
     try:
-        if once:
-            _visit(services, collectors)
-        else:
-            collecting.start()
+        collecting.start()
         while not ended.is_set():
             wait, trouble = _round(services, submitter)
             if wait and time.monotonic() >= chores:
@@ -63,15 +62,19 @@ def run(settings: Settings, *, once: bool = False) -> int:
             if once and wait:
                 break
             ended.wait(wait)
+        while once and collecting.is_alive() and not ended.is_set():
+            collecting.join(_IDLE)
     finally:
         submitter.close()
     return services.outbox.waiting()
 
 
-def _collect(services: Services, collectors: Sequence[Collector], ended: threading.Event) -> None:
-    """Visit the sending boxes until it is over."""
+def _collect(services: Services, collectors: Sequence[Collector], ended: threading.Event, *, once: bool) -> None:
+    """Visit the sending boxes until it is over, or once."""
     while collectors and not ended.is_set():
         _visit(services, collectors)
+        if once:
+            return
         ended.wait(services.settings.mail.reports.seconds)
 
 

@@ -9,7 +9,7 @@ import contextlib
 import imaplib
 import ssl
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from facade.domain.mail import Deferred
 from facade.mail.access import client_context, xoauth2
@@ -18,8 +18,40 @@ from facade.mail.tokens import Tokens
 
 # What a report says stands before the message it returns.
 _BEGINNING = 256 * 1024
+_MOST_HEARD = 32 * 1024 * 1024  # in answer to one command, whatever else a server says meanwhile
 _REPORTS = ("UNSEEN", "UNDELETED", "HEADER", "Content-Type", "multipart/report")
 _OUTCOMES = (OSError, imaplib.IMAP4.error)
+
+
+class _Bounded(imaplib.IMAP4):
+    """Takes no more of a server in answer to one command than there is room for: a literal may be of any size."""
+
+    _heard = 0
+
+    def uid(self, command: str, *arguments: str) -> tuple[str, list[Any]]:
+        """One command. Raises abort, as every other one, when too much is said."""
+        self._heard = 0
+        return super().uid(command, *arguments)
+
+    def read(self, size: int) -> bytes:
+        """A literal, refused by the size that is announced."""
+        self._hear(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        """A line."""
+        line = super().readline()
+        self._hear(len(line))
+        return line
+
+    def _hear(self, size: int) -> None:
+        self._heard += size
+        if self._heard > _MOST_HEARD:
+            raise self.abort("too much is said")
+
+
+class _BoundedTls(_Bounded, imaplib.IMAP4_SSL):
+    """The same over TLS from the first byte."""
 
 
 class ReportBox:
@@ -95,8 +127,8 @@ class ReportBox:
         """A server, or whoever stands before it, that offers no TLS gets nothing."""
         config = self._config
         if config.tls == "implicit":
-            return imaplib.IMAP4_SSL(config.host, config.port, ssl_context=self._context, timeout=config.timeout)
-        connection = self._connection = imaplib.IMAP4(config.host, config.port, timeout=config.timeout)
+            return _BoundedTls(config.host, config.port, ssl_context=self._context, timeout=config.timeout)
+        connection = self._connection = _Bounded(config.host, config.port, timeout=config.timeout)
         if connection.state != "NONAUTH" or "STARTTLS" not in connection.capabilities:
             raise Deferred("mail.no-tls")
         connection.starttls(self._context)

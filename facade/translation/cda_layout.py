@@ -6,7 +6,7 @@ CI-SIS, section FR-Document-PDF-copie.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
@@ -23,6 +23,7 @@ from facade.translation.narrative.reader import Narrative, number_footnotes
 from facade.translation.narrative.text import preformatted
 
 _PDF_COPY = "1.2.250.1.213.1.1.2.243"  # FR-Document-PDF-copie: the document as its author laid it out
+_BODIES = ("structuredBody", "nonXMLBody")
 _BODY = "ClinicalDocument.component.structuredBody"
 _FILE = "ClinicalDocument.component.nonXMLBody.text"
 _PDF, _TEXT = "application/pdf", "text/plain"
@@ -36,16 +37,20 @@ def pdf_or_layout(data: Buffer) -> bytes | Layout:
     ``mail.copy-too-large``, ``mail.copy-media``, ``mail.copy-no-narrative`` for what would be left out of one.
     """
     file = unwrap(data)
+    root = _tree(data)
+    bodies = [each for name in _BODIES for each in root.iterfind(f"{HL7}component/{HL7}{name}")]
+    if len(bodies) != 1:  # of several, a copy would show one and keep the others from its reader
+        raise InvalidInput.of("mail.no-pdf", "ClinicalDocument.component")
     if file is None:
-        return _structured(_tree(data))
+        return _structured(root)
     media_type, content = file[0].partition(";")[0].strip().lower(), bytes(file[1])
     if media_type == _PDF:
         return content
     if media_type == _TEXT:
         budget = Budget()
-        return _layout(_tree(data), (_text_section(content, budget),), budget)
+        return _layout(root, (_text_section(content, budget),), budget)
     if is_image(content):
-        return _layout(_tree(data), (Section("", 0, (Picture(content),), _FILE),), Budget())
+        return _layout(root, (Section("", 0, (Picture(content),), _FILE),), Budget())
     raise InvalidInput.of("mail.no-pdf", _FILE)
 
 
@@ -68,10 +73,13 @@ def _structured(root: etree._Element) -> bytes | Layout:
 
 
 def _joined_copy(body: etree._Element) -> bytes | None:
-    """The PDF of the section FR-Document-PDF-copie, where there is one and one only."""
-    marks = body.iterfind(f".//{HL7}section/{HL7}templateId[@root='{_PDF_COPY}']")
-    sections = [section for mark in marks if (section := mark.getparent()) is not None]
-    media = [each for section in sections for each in section.iter(f"{HL7}observationMedia")]
+    """The PDF of the section FR-Document-PDF-copie, where there is one and one only: a section of the body itself."""
+    media = [
+        each
+        for section in body.iterfind(f"{HL7}component/{HL7}section")
+        if section.find(f"{HL7}templateId[@root='{_PDF_COPY}']") is not None and section.get("nullFlavor") is None
+        for each in section.iter(f"{HL7}observationMedia")
+    ]
     content = bytes_of(media[0]) if len(media) == 1 else None
     return content if content is not None and is_pdf(content) else None
 
@@ -80,21 +88,20 @@ def _sections(reader: Narrative, parent: etree._Element, path: str, depth: int) 
     """The sections of a body or of a section, each before those inside it."""
     reader.budget.depth(depth)
     for number, component in enumerate(parent.findall(f"{HL7}component")):
-        section = component.find(f"{HL7}section")
-        if section is None:
-            continue
-        place = f"{path}.component[{number}].section"
-        yield _section(reader, section, place, depth)
-        yield from _sections(reader, section, place, depth + 1)
+        # One, by the schema; of a document that has more, none is passed over.
+        for section in component.findall(f"{HL7}section"):
+            place = f"{path}.component[{number}].section"
+            yield _section(reader, section, place, depth)
+            yield from _sections(reader, section, place, depth + 1)
 
 
 def _section(reader: Narrative, section: etree._Element, place: str, depth: int) -> Section:
     reader.budget.place = f"{place}.text"
     reader.budget.element()
-    title = text_of(section.find(f"{HL7}title"))
-    reader.budget.characters(len(title))
-    text = section.find(f"{HL7}text")
-    told = () if text is None else reader.read(text)
+    titles = section.findall(f"{HL7}title")
+    _weigh(titles, reader.budget)
+    title = " ".join(filter(None, map(text_of, titles)))
+    told = tuple(block for text in section.findall(f"{HL7}text") for block in reader.read(text))
     if not says_something(told) and section.find(f"{HL7}entry") is not None and section.get("nullFlavor") is None:
         raise InvalidInput.of("mail.copy-no-narrative", f"{place}.text")
     return Section(title, depth, (*_context(reader, section), *told), f"{place}.text")
@@ -104,11 +111,20 @@ def _context(reader: Narrative, section: etree._Element) -> Iterator[Block]:
     """Whom a section is by or about, where that is not what the header says (4.4, context)."""
     for name, label in _CONTEXT:
         for each in section.findall(f"{HL7}{name}"):
+            _weigh((each,), reader.budget)
             who = party(each)
-            reader.budget.element()
-            reader.budget.characters(len(who))
             if who:
                 yield Paragraph((Run(f"{label} : {who}", Style(italic=True)),), heading=True)
+
+
+def _weigh(elements: Iterable[etree._Element], budget: Budget) -> None:
+    """Everything inside, before it is read: what is repeated, nested or set in order takes more time than it has bytes.
+
+    Raises InvalidInput ``mail.copy-too-large``.
+    """
+    for each in (inside for element in elements for inside in element.iter()):
+        budget.element()
+        budget.characters(len(each.text or "") + len(each.tail or "") + sum(map(len, each.attrib.values())))
 
 
 def _text_section(content: bytes, budget: Budget) -> Section:
@@ -126,6 +142,8 @@ def _text_section(content: bytes, budget: Budget) -> Section:
 
 
 def _layout(root: etree._Element, sections: tuple[Section, ...], budget: Budget) -> Layout:
+    header = Budget()
+    _weigh((each for each in root if each.tag != f"{HL7}component"), header)
     made = Layout(
         title=text_of(found(root, "title")) or label_of(found(root, "code")),
         subject=cda_heading.subject(root),

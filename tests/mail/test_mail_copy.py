@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import struct
 import subprocess
 import sys
 import threading
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfReader
 
-from facade.domain.errors import InvalidInput
+from facade.domain.errors import FacadeError, InvalidInput
 from facade.domain.layout import Cell, Layout, Table
+from facade.mail.pdf import copy
 from facade.mail.pdf.copy import COPY, write
 from facade.mail.pdf.tables import read_grid
 from facade.translation.cda_layout import pdf_or_layout
@@ -47,6 +49,14 @@ def image(kind: str = "PNG", mode: str = "RGB", size: tuple[int, int] = (40, 20)
     made = io.BytesIO()
     Image.new(mode, size).save(made, kind, **options)
     return made.getvalue()
+
+
+def endless_tiff(pages: int) -> bytes:
+    """A TIFF of so many pages of one pixel, each of which names the next one."""
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, 8 if tag == 273 else 1) for tag in (256, 257, 273, 279))
+    size = 2 + len(tags) + 4
+    following = [8 + page * size for page in range(1, pages)] + [0]
+    return b"II*\x00\x08\0\0\0" + b"".join(struct.pack("<H", 4) + tags + struct.pack("<I", at) for at in following)
 
 
 def shown(data: bytes) -> bytes:
@@ -246,6 +256,7 @@ def test_the_pages_of_a_tiff_are_all_shown() -> None:
             image("GIF", save_all=True, append_images=[Image.new("RGB", (40, 20), "red")]),
             "mail.copy-media",
         ),
+        ("pages without end in a small file", endless_tiff(60_000), "mail.copy-media"),
         ("an image that unpacks to much", image("PNG", "1", size=(11_000, 11_000)), "mail.copy-too-large"),
         ("an image that unpacks to gigabytes", image("PNG", "1", size=(40_000, 20_000)), "mail.copy-too-large"),
     ],
@@ -300,6 +311,14 @@ def test_characters_that_show_nothing_are_left_out_and_accents_apart_are_joined(
             "columns without end, by cells that reach down",
             "<table>" + "<tr><td rowspan='99'>a</td></tr>" * 51 + "</table>",
         ),
+        (
+            "a line for every character, with borders around fifty cells beside it",
+            f"<table><tr><td>{chr(0x2028) * 6_000}a</td>{'<td>a</td>' * 49}</tr></table>",
+        ),
+        (
+            "fifty cells that are not there, in row after row",
+            f"<table><tr>{'<td>a</td>' * 50}</tr>{'<tr><td>a</td></tr>' * 5_000}</table>",
+        ),
     ],
 )
 def test_what_no_page_has_room_for_is_refused(attack: str, text: str) -> None:
@@ -327,6 +346,14 @@ import sys
 import facade.app, facade.outbox, facade.transactions.mail_writing
 print([name for name in sys.modules if name.partition(".")[0] in ("reportlab", "PIL", "pymupdf_fonts")])
 """
+
+
+def test_who_waits_for_too_long_behind_other_copies_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy, "_PATIENCE", 0.01)
+    with copy._ONE_AT_A_TIME, pytest.raises(FacadeError) as told:
+        copy_of(narrative("a"))
+    assert ([each.code for each in told.value.problems], told.value.retry_after) == (["busy"], copy._AGAIN)
+    assert pages(copy_of(narrative("a"))), "and is served afterwards"
 
 
 def test_a_facade_that_makes_no_copy_has_nothing_of_the_pdf_library_in_memory() -> None:

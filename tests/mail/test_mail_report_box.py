@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,6 +147,23 @@ def test_a_box_that_cannot_be_visited_is_told_and_keeps_no_message_from_leaving(
     assert figures(demo)["failed_attempts_total", "mail.reports"] == before + 1
 
 
+def test_a_box_that_says_nothing_keeps_no_message_from_leaving_nor_its_sender_from_ending(
+    demo: RunningDemo, pki: Pki
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, halted(demo, "outbox"):
+        task_id = sent_to(demo, box("beside-silence"))
+        port = silent.getsockname()[1]
+        settings = collecting(demo, Dovecot(port, port, pki)) | {"DMP_FACADE_MAIL__TIMEOUT": "3600"}
+        sender = subprocess.Popen([sys.executable, "-m", "facade.cli", "outbox", "--once"], env=os.environ | settings)
+        try:
+            assert settled(demo, WRITER, task_id)["status"] == "completed"
+            sender.terminate()
+            assert sender.wait(30) == 0
+        finally:
+            sender.kill()
+            sender.wait()
+
+
 @needs_dovecot
 def test_an_id_of_a_report_is_the_same_at_the_next_visit(demo: RunningDemo, server: Dovecot) -> None:
     reports = ReportBox(config(server.pki, server.implicit))
@@ -237,6 +257,12 @@ def test_a_downgrade_that_takes_starttls_away_is_told_no_token(pki: Pki, greetin
     assert b"AUTHENTICATE" not in b"".join(heard)
 
 
+_CAPABLE = b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n"
+_SELECTED = b"* OK [UIDVALIDITY 7]\r\n* 2 EXISTS\r\nTAG OK done\r\n"
+_OPENED = (b"* PREAUTH yes\r\n", _CAPABLE, _SELECTED, _CAPABLE)
+_UNASKED = b"* 1 FETCH (FLAGS (" + b"x" * 900_000 + b"))\r\n"
+
+
 @pytest.mark.parametrize(
     "search",
     [b"* SEARCH x 2 y\r\nTAG OK done\r\n", b"TAG OK done\r\n"],
@@ -244,13 +270,27 @@ def test_a_downgrade_that_takes_starttls_away_is_told_no_token(pki: Pki, greetin
 )
 def test_a_server_that_talks_nonsense_is_asked_for_nothing_it_did_not_name(pki: Pki, search: bytes) -> None:
     context = server_context(pki.server, pki.server_key, pki.ca)
-    capable = b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n"
-    opened = (b"* PREAUTH yes\r\n", capable, b"* OK [UIDVALIDITY 7]\r\n* 2 EXISTS\r\nTAG OK done\r\n", capable)
-    replies = (*opened, search, b"* 1 FETCH (UID 2 FLAGS ())\r\nTAG OK done\r\n")
+    replies = (*_OPENED, search, b"* 1 FETCH (UID 2 FLAGS ())\r\nTAG OK done\r\n")
     with playing(*replies, context=context) as (port, _), ReportBox(config(pki, port)) as reports:
         found = reports.unread()
         assert found == (["7.2"] if b"SEARCH" in search else [])
         assert reports.beginning("7.2") == b"", "what was fetched has no body"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"* 1 FETCH (UID 2 BODY[]<0> {99999999999}\r\nx",
+        b"* OK " + b"x" * 900_000 + b"\r\n" + _UNASKED * 40 + b"TAG OK done\r\n",
+    ],
+    ids=["a literal of gigabytes", "lines without end"],
+)
+def test_a_server_that_says_more_than_there_is_room_for_is_not_listened_to(pki: Pki, said: bytes) -> None:
+    context = server_context(pki.server, pki.server_key, pki.ca)
+    with playing(*_OPENED, said, context=context) as (port, _), ReportBox(config(pki, port, timeout=60.0)) as reports:
+        with pytest.raises(Deferred) as told:
+            reports.beginning("7.2")
+        assert told.value.reason == "mail.connection"
 
 
 def test_a_silent_and_an_absent_server_are_tried_again_later(pki: Pki) -> None:

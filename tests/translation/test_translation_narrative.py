@@ -15,6 +15,7 @@ from tests.support.cda import narrative, structured
 from tests.support.translation import codes_of
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
+MARKS = "\u0301\u0316"  # above and below: in canonical order the second one is first
 COPY = "<templateId root='1.2.250.1.213.1.1.2.243'/>"
 
 
@@ -222,6 +223,9 @@ def test_what_cannot_be_shown_on_a_page_refuses_the_copy_and_says_what_it_is(mor
     assert problem.expression == ("ClinicalDocument.component.structuredBody.component[0].section.text",)
 
 
+_SHOWN_COPY = f"{COPY}<text><renderMultiMedia referencedObject='m'/></text>{media(b'%PDF-1.7 x')}"
+
+
 def test_the_copy_the_author_joined_is_the_copy() -> None:
     section = f"{COPY}<title>Copie</title><text><renderMultiMedia referencedObject='m'/></text>{media(b'%PDF-1.7 x')}"
     assert pdf_or_layout(structured("<text>a</text>", section)) == b"%PDF-1.7 x"
@@ -232,6 +236,8 @@ def test_the_copy_the_author_joined_is_the_copy() -> None:
     [
         [f"{COPY}<text><renderMultiMedia referencedObject='m'/></text>{media(b'not a PDF')}"],
         [f"{COPY}<text><renderMultiMedia referencedObject='{each}'/></text>{media(b'%PDF-', each)}" for each in "ab"],
+        [f"<text>a</text><component><section>{_SHOWN_COPY}</section></component>"],
+        [f"<text>a</text></section><section nullFlavor='NI'>{_SHOWN_COPY}"],
     ],
 )
 def test_a_joined_copy_that_is_none_or_not_the_only_one_is_not_taken_for_it(sections: list[str]) -> None:
@@ -297,6 +303,37 @@ def test_sections_inside_one_another_and_a_huge_header_are_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("attack", "document"),
+    [
+        ("authors who are nobody", structured("<text>a</text>", header="<author/>" * 30_000)),
+        ("a title of marks on one letter", structured(f"<title>a{MARKS * 200_000}</title><text>a</text>")),
+        (
+            "a header of marks on one letter",
+            structured("<text>a</text>", header=f"<author><x><code displayName='a{MARKS * 200_000}'/></x></author>"),
+        ),
+    ],
+)
+def test_a_header_is_weighed_before_it_is_read(attack: str, document: bytes) -> None:
+    assert refusal(document) == ["mail.copy-too-large"]
+
+
+def test_marks_without_end_on_one_letter_are_not_put_in_order() -> None:
+    written = "a" + MARKS * 40
+    assert [said(each) for each in blocks(written)] == [written]
+    assert [said(each) for each in blocks("a" + MARKS)] == ["\u00e1\u0316"]
+
+
+def test_no_section_or_text_is_passed_over_where_the_schema_allows_one() -> None:
+    document = structured("<text>un</text><text>deux</text></section><section><title>Et</title><text>trois</text>")
+    assert [[said(block) for block in each.blocks] for each in laid_out(document).sections] == [
+        ["un", "deux"],
+        ["trois"],
+    ]
+    second = b"<component><structuredBody/></component></ClinicalDocument>"
+    assert refusal(document.replace(b"</ClinicalDocument>", second)) == ["mail.no-pdf"]
+
+
 def test_one_image_shown_many_times_is_one_image_and_not_shown_without_end() -> None:
     shown = blocks('<renderMultiMedia referencedObject="m"/>' * 3, media(PNG))
     assert shown[0] is shown[1] is shown[2]
@@ -308,6 +345,12 @@ def test_one_image_shown_many_times_is_one_image_and_not_shown_without_end() -> 
 def test_cells_say_what_they_are() -> None:
     (table,) = blocks("<table><tr styleCode='Italics'><td styleCode='Bold'>a</td></tr></table>")
     assert table == Table(((Cell((Paragraph((Run("a", Style(bold=True, italic=True)),)),)),),))
+
+
+def test_a_document_of_two_bodies_has_no_copy_that_shows_one_of_them() -> None:
+    document = unstructured("application/pdf", b"%PDF-1.7 x")
+    other = b"<component><structuredBody/></component></ClinicalDocument>"
+    assert refusal(document.replace(b"</ClinicalDocument>", other)) == ["mail.no-pdf"]
 
 
 def test_a_body_that_is_a_pdf_is_its_own_copy() -> None:

@@ -10,7 +10,7 @@ from facade.mail.pdf import fonts, pictures
 from facade.mail.pdf.lines import TooNarrow, extent, ordering, paragraph, text
 from facade.mail.pdf.pictures import Frame, Room
 from facade.mail.pdf.strips import Shot, Strip
-from facade.mail.pdf.tables import columns_of, read_grid, table_strips
+from facade.mail.pdf.tables import MAX_CELL_LINES, Grid, TooManyLines, columns_of, read_grid, table_strips
 
 _INDENT, _AFTER_MARK = 14.0, 4.0
 _GAP = 3.0
@@ -26,9 +26,15 @@ class Setter:
     order: Iterator[int] = field(default_factory=ordering)
     room: Room = field(default_factory=Room)
     _frames: dict[int, list[Frame]] = field(default_factory=dict)
+    _grids: dict[int, Grid] = field(default_factory=dict)
+    _extents: dict[tuple[int, float], tuple[float, float]] = field(default_factory=dict)
+    _cell_lines: int = 0
 
     def strips(self, blocks: Sequence[Block], left: float, width: float, size: float) -> list[Strip]:
-        """The strips of blocks. Raises CharacterLacking, TooNarrow, pictures.Unreadable, pictures.TooLarge."""
+        """The strips of blocks.
+
+        Raises CharacterLacking, TooNarrow, TooManyLines, TooManyPages, pictures.Unreadable, pictures.TooLarge.
+        """
         made: list[Strip] = []
         for number, block in enumerate(blocks):
             if number:
@@ -40,6 +46,19 @@ class Setter:
         """The least width of blocks without cutting a word, and the width at which no line is broken."""
         widths = [self._extent(block, size) for block in blocks]
         return max((least for least, _ in widths), default=0.0), max((whole for _, whole in widths), default=0.0)
+
+    def grid(self, table: Table) -> Grid:
+        """The grid of a table, the same one each time. Raises TooNarrow, TooManyLines."""
+        if id(table) not in self._grids:
+            self.cell_lines(len(table.rows) * max(sum(cell.colspan for cell in row) for row in table.rows))
+            self._grids[id(table)] = read_grid(table)
+        return self._grids[id(table)]
+
+    def cell_lines(self, count: int) -> None:
+        """So many more lines of cells, before they are made. Raises TooManyLines."""
+        self._cell_lines += count
+        if self._cell_lines > MAX_CELL_LINES:
+            raise TooManyLines
 
     def _block(self, block: Block, left: float, width: float, size: float) -> list[Strip]:
         match block:
@@ -60,11 +79,17 @@ class Setter:
                 least, whole = self.extent([each for item in block.items for each in item.blocks], size)
                 return least + _indent(block, size), whole + _indent(block, size)
             case Table():
-                columns = columns_of(self, read_grid(block), size)
-                return sum(least for least, _ in columns), sum(whole for _, whole in columns)
+                return self._table_extent(block, size)
             case Picture():
                 widest = max(frame.width for frame in self._frames_of(block))
                 return min(widest, _LEAST_PICTURE), widest
+
+    def _table_extent(self, block: Table, size: float) -> tuple[float, float]:
+        """That of a table, measured once at each size: tables inside one another are asked for theirs by each."""
+        if (id(block), size) not in self._extents:
+            columns = columns_of(self, self.grid(block), size)
+            self._extents[id(block), size] = sum(least for least, _ in columns), sum(whole for _, whole in columns)
+        return self._extents[id(block), size]
 
     def _listing(self, block: Listing, left: float, width: float, size: float) -> list[Strip]:
         made: list[Strip] = []

@@ -17,7 +17,7 @@ from reportlab import rl_config
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from facade.domain.errors import FacadeError, InvalidInput
+from facade.domain.errors import FacadeError, InvalidInput, Problem
 from facade.domain.layout import PLAIN, Align, Field, Layout, Paragraph, Run, Section, Style
 from facade.mail.pdf import fonts
 from facade.mail.pdf.blocks import Setter
@@ -27,7 +27,7 @@ from facade.mail.pdf.pages import MAX_PAGES, Page, Paginator, TooManyPages
 from facade.mail.pdf.pictures import MAX_IMAGE_BYTES, TooLarge, Unreadable
 from facade.mail.pdf.rules import Rule, Rules
 from facade.mail.pdf.strips import Mark, Strip
-from facade.mail.pdf.tables import MAX_COLUMNS
+from facade.mail.pdf.tables import MAX_CELL_LINES, MAX_COLUMNS, TooManyLines
 
 COPY = (
     "Copie mise en page par le logiciel de l'expéditeur à partir du document CDA : l'essentiel de son en-tête et le "
@@ -48,15 +48,17 @@ _PLACE = "ClinicalDocument"
 rl_config.useA85 = 0  # streams as they are: a message encodes its attachments anyway
 # A TTFont keeps its place in its file while it is subset: one copy is made at a time. It bounds the memory as well.
 _ONE_AT_A_TIME = Lock()
+# One of the largest documents takes seconds: who asks for many of them keeps no others waiting without end.
+_PATIENCE, _AGAIN = 20.0, 10
 
 
 def write(layout: Layout) -> bytes:
     """The bytes of the PDF.
 
     Raises InvalidInput ``mail.copy-character``, ``mail.copy-media`` and ``mail.copy-too-large`` rather than leave
-    anything out.
+    anything out, and FacadeError ``busy`` when others are made for too long.
     """
-    with _ONE_AT_A_TIME:
+    with _turn():
         setter = Setter(_TALLEST_PICTURE)
         strips = _heading(setter, layout)
         for section in layout.sections:
@@ -64,6 +66,16 @@ def write(layout: Layout) -> bytes:
                 strips += _section(setter, section)
         with _refusals(_PLACE):
             return _drawn(layout, Paginator(_TEXT_HEIGHT).fill(strips))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _ONE_AT_A_TIME.acquire(timeout=_PATIENCE):
+        raise FacadeError(Problem("busy"), retry_after=_AGAIN)
+    try:
+        yield
+    finally:
+        _ONE_AT_A_TIME.release()
 
 
 @contextmanager
@@ -79,6 +91,8 @@ def _refusals(place: str) -> Iterator[None]:
         raise _too_large(place, "bytes of images", MAX_IMAGE_BYTES) from None
     except TooManyPages:
         raise _too_large(place, "pages", MAX_PAGES) from None
+    except TooManyLines:
+        raise _too_large(place, "lines of cells", MAX_CELL_LINES) from None
     except Unreadable:
         raise InvalidInput.of("mail.copy-media", place, media="image ?") from None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 
 from facade.domain.layout import Align, Paragraph, Run, Style
 from facade.mail.pdf import fonts
+from facade.mail.pdf.pages import TooManyPages
 from facade.mail.pdf.rules import Rule
 from facade.mail.pdf.strips import Mark, Strip, Words
 
@@ -19,6 +20,7 @@ _PARTS = re.compile(r"\n| +|[^ \n]+")
 _SIGNS = re.compile(r"[^/'’.,;:_-]*[/'’.,;:_-]+|[^/'’.,;:_-]+")
 _KEPT_WHOLE = 3
 _ROUNDING = 0.01
+MAX_LINES = 20_000  # more than the pages of a copy have room for
 
 
 class TooNarrow(ValueError):
@@ -44,8 +46,10 @@ _Word = list[tuple[str, Style]]
 
 
 def paragraph(made: Paragraph, left: float, width: float, size: float, order: Iterator[int]) -> list[Strip]:
-    """The lines of a paragraph. Raises CharacterLacking, TooNarrow."""
-    lines = list(_lines(made.runs, width, size))
+    """The lines of a paragraph. Raises CharacterLacking, TooNarrow, TooManyPages."""
+    lines = list(islice(_lines(made.runs, width, size), MAX_LINES + 1))
+    if len(lines) > MAX_LINES:
+        raise TooManyPages
     last = len(lines) - 1
     strips = []
     for number, line in enumerate(lines):

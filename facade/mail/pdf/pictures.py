@@ -64,8 +64,7 @@ def frames(picture: Picture, room: Room) -> list[Frame]:
 
 
 def _frames(opened: Image.Image, picture: Picture, room: Room) -> Iterator[Frame]:
-    count = getattr(opened, "n_frames", _STILL)
-    if count > (MAX_FRAMES if opened.format == "TIFF" else _STILL):
+    if _has_more(opened, MAX_FRAMES if opened.format == "TIFF" else _STILL):
         raise Unreadable
     for frame in ImageSequence.Iterator(opened):
         room.take(frame)
@@ -75,6 +74,16 @@ def _frames(opened: Image.Image, picture: Picture, room: Room) -> Iterator[Frame
         plain = opened.format == "JPEG" and frame.mode in ("L", "RGB") and upright.size == frame.size
         image = ImageReader(io.BytesIO(picture.data)) if plain else ImageReader(_opaque(upright))
         yield Frame(upright.width * _POINTS_A_PIXEL, upright.height * _POINTS_A_PIXEL, image)
+
+
+def _has_more(opened: Image.Image, most: int) -> bool:
+    """Whether an image has more frames than that. They are not counted: a small file may name very many."""
+    try:
+        opened.seek(most)
+    except EOFError:
+        opened.seek(0)
+        return False
+    return True
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from facade.mail.pdf.blocks import Setter
 
 MAX_COLUMNS = 50
+MAX_CELL_LINES = 200_000  # of all tables: the lines of each row, in each of its columns
 _MANY_COLUMNS = 7
 _SCALES, _LEAST_SIZE = (0.9, 0.8, 0.74, 0.68), 6.0
 _MARGIN, _NARROW_MARGIN, _ABOVE = 3.0, 1.8, 1.5
 _KEPT_WHOLE, _REPEATED = 220.0, 180.0
 _LEAST_COLUMN = 60.0
 _NONE = Cell(())
+
+
+class TooManyLines(ValueError):
+    """The tables of a document have more lines of cells than one copy may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def columns_of(setter: Setter, grid: Grid, size: float) -> list[tuple[float, flo
 
 def table_strips(setter: Setter, table: Table, left: float, width: float, size: float) -> list[Strip]:
     """The strips of a table. Raises as Setter.strips."""
-    grid = read_grid(table)
+    grid = setter.grid(table)
     if not grid.columns:
         return []
     smaller, columns = _sized(setter, grid, size, width)
@@ -121,6 +126,7 @@ def table_strips(setter: Setter, table: Table, left: float, width: float, size: 
     made: list[list[Strip]] = []
     for number, row in enumerate(grid.rows):
         pending += [_set(setter, placed, edges, grid.margin, smaller) for placed in row]
+        setter.cell_lines(_lines_of(pending, number) * len(pending))
         made.append(_row(pending, number, edges, smaller))
         pending = [each for each in pending if each.placed.last > number]
     return _joined(made, table.head)
@@ -171,10 +177,14 @@ def _set(setter: Setter, placed: _Placed, edges: Sequence[float], margin: float,
     return _Pending(placed, setter.strips(placed.cell.blocks, left, right - left, size))
 
 
+def _lines_of(pending: Sequence[_Pending], number: int) -> int:
+    """How many lines a row has: those of the tallest cell that ends in it."""
+    return max((len(each.strips) for each in pending if each.placed.last == number), default=1) or 1
+
+
 def _row(pending: Sequence[_Pending], number: int, edges: Sequence[float], size: float) -> list[Strip]:
     """The strips of one row, of all the cells that stand in it."""
-    ending = [len(each.strips) for each in pending if each.placed.last == number]
-    count = max(1, *ending) if ending else 1
+    count = _lines_of(pending, number)
     taken = [(each.placed, each.strips[:count]) for each in pending]
     for each in pending:
         del each.strips[:count]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 
 from facade.domain.layout import PLAIN, Align, Block, Paragraph, Run, Style
 
@@ -16,11 +17,25 @@ _BREAKS = {0x0B: "\n", 0x0C: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 _AS_SHOWN = {**_UNSEEN, **_SPACES, **_HOLDING, **_BREAKS}
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _TAB = 8
+# UAX #15, 13 (Stream-Safe Text Format): no letter of real text has more; to sort them takes the square of their number.
+_MOST_MARKS = 30
 
 
 def shown(text: str) -> str:
     """The characters of a text that a reader sees: composed (NFC), without zero-width ones, blanks of two kinds."""
-    return unicodedata.normalize("NFC", text).translate(_AS_SHOWN)
+    return _composed(text).translate(_AS_SHOWN)
+
+
+def _composed(text: str) -> str:
+    """NFC. A text with more marks on one letter than any has stays as it is written."""
+    if text.isascii():
+        return text
+    marks = (sum(1 for _ in run) for combining, run in groupby(text, _combines) if combining)
+    return text if any(count > _MOST_MARKS for count in marks) else unicodedata.normalize("NFC", text)
+
+
+def _combines(character: str) -> bool:
+    return unicodedata.combining(character) > 0
 
 
 def one_line(text: str) -> str:
