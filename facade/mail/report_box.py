@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import re
 import ssl
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -20,6 +22,7 @@ from facade.mail.tokens import Tokens
 _BEGINNING = 256 * 1024
 _MOST_HEARD = 32 * 1024 * 1024  # in answer to one command, whatever else a server says meanwhile
 _REPORTS = ("UNSEEN", "UNDELETED", "HEADER", "Content-Type", "multipart/report")
+_UID = re.compile(rb"\bUID (\d+)")
 _OUTCOMES = (OSError, imaplib.IMAP4.error)
 
 
@@ -98,8 +101,13 @@ class ReportBox:
 
     def beginning(self, report: str) -> bytes:
         """The beginning of a report, which stays unread; empty when it is gone."""
-        found = self._ask("FETCH", _number(report), f"(BODY.PEEK[]<0.{_BEGINNING}>)")
-        return next((part[1][:_BEGINNING] for part in found if isinstance(part, tuple)), b"")
+        number = _number(report)
+        found = self._ask("FETCH", number, f"(BODY.PEEK[]<0.{_BEGINNING}>)")
+        # A server may tell of other messages meanwhile, and say whose text it was before or behind it.
+        for part, rest in pairwise((*found, b"")):
+            if isinstance(part, tuple) and number.encode() in _UID.findall(part[0] + _said_after(rest)):
+                return part[1][:_BEGINNING]
+        return b""
 
     def settle(self, report: str) -> None:
         """It was taken in: it is not given again. Deleted at once where the server has UIDPLUS, else when it tidies."""
@@ -176,3 +184,7 @@ def _number(report: str) -> str:
 
 def _give_up(error: Exception) -> NoReturn:
     raise Deferred("mail.tls" if isinstance(error, ssl.SSLError) else "mail.connection") from error
+
+
+def _said_after(part: bytes | tuple[bytes, bytes] | None) -> bytes:
+    return part if isinstance(part, bytes) else b""

@@ -278,6 +278,22 @@ def test_a_server_that_talks_nonsense_is_asked_for_nothing_it_did_not_name(pki: 
 
 
 @pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (b"* 3 FETCH (UID 22 BODY[]<0> {5}\r\nother)\r\n* 1 FETCH (UID 2 BODY[]<0> {4}\r\nours)\r\n", b"ours"),
+        (b"* 1 FETCH (BODY[]<0> {4}\r\nours UID 2)\r\n", b"ours"),
+        (b"* 3 FETCH (UID 22 BODY[]<0> {5}\r\nother)\r\n", b""),
+    ],
+    ids=["another before it", "its number behind it", "another instead"],
+)
+def test_the_text_of_another_message_is_not_taken_for_that_of_a_report(pki: Pki, said: bytes, text: bytes) -> None:
+    context = server_context(pki.server, pki.server_key, pki.ca)
+    replies = (*_OPENED, said + b"TAG OK done\r\n")
+    with playing(*replies, context=context) as (port, _), ReportBox(config(pki, port)) as reports:
+        assert reports.beginning("7.2") == text
+
+
+@pytest.mark.parametrize(
     "said",
     [
         b"* 1 FETCH (UID 2 BODY[]<0> {99999999999}\r\nx",
