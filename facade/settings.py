@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     public_url: str = Field("http://127.0.0.1:8000", description="What clients see before /fhir, /docs")
     host: str = Field("127.0.0.1", description="Address the server listens on")
     port: int = Field(8000, description="Port the server listens on")
-    workers: int = Field(2, description="Server processes")
+    workers: int = Field(3, description="Server processes: one more than the processors they may use")
     threads: int = Field(
         64, ge=1, description="Requests in work at once in one process; each may hold two connections of dmp.pool_size"
     )

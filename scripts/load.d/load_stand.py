@@ -68,7 +68,7 @@ class Stand:
             "DMP_FACADE_CONFIG": str(self._data / "facade.toml"),
             "DMP_FACADE_PORT": str(port),
             "DMP_FACADE_PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "DMP_FACADE_WORKERS": "2",
+            "DMP_FACADE_WORKERS": "3",
             "DMP_FACADE_LOG_LEVEL": "WARNING",
             "DMP_FACADE_DATABASE_URL": f"sqlite:///{self.folder / f'load-{port}.db'}",
             "DMP_FACADE_DMP__BASE_URL": base_url,
