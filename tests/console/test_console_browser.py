@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.support.browser import browser, needs_chromium
 from tests.support.demo import RunningDemo, running_demo
@@ -42,7 +43,12 @@ def _titles(driver: Chrome) -> list[str]:
 
 
 def _press(driver: Chrome, name: str) -> None:
+    """Press a button that leads to another page, and wait for it: a browser may answer from the one it leaves."""
+    left = driver.find_element(By.TAG_NAME, "html")
     driver.find_element(By.XPATH, f"//button[normalize-space()='{name}']").click()
+    waiting = WebDriverWait(driver, 30)
+    waiting.until(staleness_of(left))
+    waiting.until(lambda each: each.execute_script("return document.readyState") == "complete")
 
 
 def test_a_visitor_publishes_masks_and_sees_who_still_sees(driver: Chrome, shown: RunningDemo) -> None:
