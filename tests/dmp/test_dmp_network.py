@@ -244,8 +244,9 @@ def test_what_comes_behind_an_answer_is_not_the_next(server: DmpServer, gateway:
     head = f"HTTP/1.1 500 X\r\nContent-Type: application/soap+xml\r\nContent-Length: {len(fault)}\r\n\r\n".encode()
     long = answers.search("<!--" + "x" * 40_000 + "-->")
     server.respond = lambda seen: Reply(envelope(long, seen.message_id), behind=(head + fault) * 20)
-    for _ in range(4):
-        find(gateway)
+    found = [find(gateway) for _ in range(4)]
+    assert found == [found[0]] * 4, "each is answered by its own answer, none by the fault behind the one before"
+    assert len(server.seen) == 4
 
 
 def test_cookies_of_the_dmp_are_not_kept(server: DmpServer, gateway: SoapGateway) -> None:
