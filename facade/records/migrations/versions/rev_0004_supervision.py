@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from facade.records.schema import UtcTime
+from facade.records.utc_time import UtcTime
 
 revision = "0004"
 down_revision = "0003"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from facade.records.schema import UtcTime
+from facade.records.utc_time import UtcTime
 
 revision = "0006"
 down_revision = "0005"
